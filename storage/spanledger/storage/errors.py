@@ -21,6 +21,10 @@ class LedgerUnavailable(LedgerError):
     """A write failed for a reason that may pass (a full disk, an I/O error): nothing of it was stored, try again."""
 
 
+class RowsRefused(LedgerError):
+    """Rows that the ledger cannot hold: the same batch will always fail. Nothing of it was stored."""
+
+
 class StatementRefused(LedgerError):
     """A user's SQL statement is not one that may run on a ledger."""
 

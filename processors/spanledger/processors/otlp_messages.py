@@ -1,0 +1,74 @@
+"""OTLP's messages cut down to what we read, as decoders from bytes to Arrow.
+
+Two facts carry this (measured, one core, 512-span requests): a decoder that builds only the fields we read is a
+quarter faster than one for the whole schema, and Arrow's types are not recursive while OTLP's AnyValue is. On the
+wire an embedded message and a bytes field look the same, so reading nested arrays and maps as bytes is exact.
+"""
+
+from typing import Any, Final
+
+import ptars
+from google.protobuf import descriptor_pb2, descriptor_pool
+from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
+from opentelemetry.proto.common.v1 import common_pb2
+from opentelemetry.proto.resource.v1 import resource_pb2
+from opentelemetry.proto.trace.v1 import trace_pb2
+
+READ: Final[dict[str, frozenset[str]]] = {
+    "AnyValue": frozenset({"string_value", "bool_value", "int_value", "double_value", "array_value", "kvlist_value"}),
+    "KeyValue": frozenset({"key", "value"}),
+    "InstrumentationScope": frozenset({"name", "version"}),
+    "Resource": frozenset({"attributes"}),
+    "ResourceSpans": frozenset({"resource", "scope_spans"}),
+    "ScopeSpans": frozenset({"scope", "spans"}),
+    "Span": frozenset({"trace_id", "span_id", "parent_span_id", "start_time_unix_nano", "end_time_unix_nano",
+                       "attributes", "status"}),
+    "Status": frozenset({"code"}),
+}  # fmt: skip
+"""Message → fields that are decoded; messages not named here are decoded whole."""
+
+_REQUEST: Final = "opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest"
+_SERVICE_FILE: Final = "opentelemetry/proto/collector/trace/v1/trace_service.proto"
+_NESTED: Final = ("ArrayValue", "KeyValueList")
+
+
+class TraceDecoder:
+    """Decodes serialised ExportTraceServiceRequests to one Arrow batch, one row a request.
+
+    `texts_as_bytes` reads every string field as bytes: for requests with invalid UTF-8, which the strict decoder refuses.
+    """
+
+    def __init__(self, *, texts_as_bytes: bool = False) -> None:
+        pool = descriptor_pool.DescriptorPool()
+        for module in (common_pb2, resource_pb2, trace_pb2, trace_service_pb2):
+            file = descriptor_pb2.FileDescriptorProto()
+            module.DESCRIPTOR.CopyToProto(file)
+            for message in file.message_type:
+                _cut(message, texts_as_bytes=texts_as_bytes)
+            pool.AddSerializedFile(file.SerializeToString())
+        # The handler borrows from its pool: both live as long as this object.
+        self._pool = ptars.HandlerPool([pool.FindFileByName(_SERVICE_FILE)])
+        self._handler: Any = self._pool.get_for_message(pool.FindMessageTypeByName(_REQUEST))
+
+    def decode(self, requests: list[bytes]) -> Any:
+        """A `pyarrow.RecordBatch` of `len(requests)` rows with the one column `resource_spans`.
+
+        Raises ValueError when any of the requests is not a valid message.
+        """
+        return self._handler.list_to_record_batch(requests)
+
+
+def _cut(message: descriptor_pb2.DescriptorProto, *, texts_as_bytes: bool) -> None:
+    wanted = READ.get(message.name)
+    if wanted is not None:
+        kept = [field for field in message.field if field.name in wanted]
+        del message.field[:]
+        message.field.extend(kept)
+        if not any(field.HasField("oneof_index") for field in kept):
+            del message.oneof_decl[:]
+    for field in message.field:
+        if field.type_name.endswith(_NESTED):
+            field.type = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
+            field.ClearField("type_name")
+        elif texts_as_bytes and field.type == descriptor_pb2.FieldDescriptorProto.TYPE_STRING:
+            field.type = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES

@@ -1,0 +1,117 @@
+"""Which alias hashes can already be in the ledger? Filters in memory, one chain per day of `started_at`.
+
+A new call must not cost a scan of the ledger. A filter answers "certainly new" for nearly every hash; only hits are
+looked up. Each key sets four bits in each of two 64-bit words (32 bits a key): about four false hits in a million.
+One word a key would be half the memory, but 0.2 % false hits, so that nearly every batch would pay for a look-up
+across a whole day.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Hashes = npt.NDArray[np.uint64]
+LoadDay = Callable[[int], Hashes]
+"""All alias hashes that the ledger holds for calls started on a day (days since 1970, UTC)."""
+
+BITS_PER_KEY: Final = 32
+KEYS_MIN: Final = 1 << 15
+DAYS_MAX: Final = 2_000
+"""Days held at once; the least recently used goes. Replays of five years fit, a sender of random dates does no harm."""
+
+_SHIFTS: Final = (0, 6, 12, 18)
+_LOW_6: Final = np.uint64(63)
+
+
+class _Filter:
+    """A set of 64-bit hashes without removal, made for `keys_max` of them."""
+
+    def __init__(self, keys_max: int) -> None:
+        size = 1 << int(np.ceil(np.log2(keys_max * BITS_PER_KEY / 64)))
+        self._words = np.zeros(size, np.uint64)
+        self._mask = np.uint64(size - 1)
+        self.keys_max, self.keys = keys_max, 0
+
+    def _places(self, hashes: Hashes) -> tuple[Hashes, Hashes, Hashes, Hashes]:
+        # The second word's place and bits come from other bits of the hash, stirred once more.
+        stirred = hashes * np.uint64(0xD6E8FEB86659FD93)
+        stirred ^= stirred >> np.uint64(32)
+        return (
+            (hashes >> np.uint64(24)) & self._mask,
+            _bits(hashes),
+            (stirred >> np.uint64(24)) & self._mask,
+            _bits(stirred),
+        )
+
+    def add(self, hashes: Hashes) -> None:
+        first, first_bits, second, second_bits = self._places(hashes)
+        np.bitwise_or.at(self._words, first, first_bits)
+        np.bitwise_or.at(self._words, second, second_bits)
+        self.keys += len(hashes)
+
+    def may_contain(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
+        first, first_bits, second, second_bits = self._places(hashes)
+        return np.asarray(
+            ((self._words[first] & first_bits) == first_bits) & ((self._words[second] & second_bits) == second_bits)
+        )
+
+
+def _bits(hashes: Hashes) -> Hashes:
+    bits = np.zeros(len(hashes), np.uint64)
+    for shift in _SHIFTS:
+        bits |= np.uint64(1) << ((hashes >> np.uint64(shift)) & _LOW_6)
+    return bits
+
+
+class AliasFilters:
+    """The filters of a ledger, filled from it when a day is first touched."""
+
+    def __init__(self, load_day: LoadDay) -> None:
+        self._load_day = load_day
+        self._days: OrderedDict[int, list[_Filter]] = OrderedDict()
+
+    def may_contain(
+        self, hashes: Hashes, days: npt.NDArray[np.int64], *, around: bool = False
+    ) -> npt.NDArray[np.bool_]:
+        """Which hashes may be in the ledger under their day, or, `around`, under the day before or after as well."""
+        hit = np.zeros(len(hashes), bool)
+        for day in np.unique(days):
+            rows = np.flatnonzero(days == day)
+            for near in (day - 1, day, day + 1) if around else (day,):
+                for one in self._chain(int(near)):
+                    hit[rows] |= one.may_contain(hashes[rows])
+        return hit
+
+    def add(self, hashes: Hashes, days: npt.NDArray[np.int64]) -> None:
+        """Remember hashes that were committed under their days."""
+        for day in np.unique(days):
+            if int(day) in self._days:  # a day that was never asked about is loaded whole when it is
+                _grow(self._chain(int(day)), hashes[days == day])
+
+    def clear(self) -> None:
+        """Forget everything: after a failed commit only the ledger knows what it holds."""
+        self._days.clear()
+
+    def _chain(self, day: int) -> list[_Filter]:
+        chain = self._days.get(day)
+        if chain is None:
+            chain = []
+            _grow(chain, self._load_day(day))
+            self._days[day] = chain
+            if len(self._days) > DAYS_MAX:
+                self._days.popitem(last=False)
+        self._days.move_to_end(day)
+        return chain
+
+
+def _grow(chain: list[_Filter], hashes: Hashes) -> None:
+    """Add to the last filter while it has room; each further one is twice as large, so that a chain stays short."""
+    if not len(hashes):
+        return
+    if not chain or chain[-1].keys + len(hashes) > chain[-1].keys_max:
+        least = 2 * chain[-1].keys_max if chain else KEYS_MIN
+        chain.append(_Filter(max(least, len(hashes))))
+    chain[-1].add(hashes)

@@ -1,0 +1,316 @@
+"""The ledger: one DuckDB file in a folder of its own, one writer, readers with a time limit.
+
+Access is by intent: `merge` writes, `reader` reads; the connection itself never leaves this file.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import disk_usage
+from typing import Final
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from spanledger.storage.errors import LedgerError, LedgerUnavailable, QueryTimeout, RowsRefused
+from spanledger.storage.filters import AliasFilters, Hashes
+from spanledger.storage.mark import Mark, MarkFile
+from spanledger.storage.merge import DAY_US, Plan, plan, remember, write
+from spanledger.storage.opening import Opened, attach, open_ledger, sentence
+from spanledger.storage.schema import DIMENSION_KEYS, Batch, Step
+
+FREE_BYTES_MIN: Final = 16 << 20
+"""Below this much free disk nothing is taken: a commit that runs out of space takes DuckDB's instance down with it."""
+
+QUIET_S: Final = 2.0
+WAL_BYTES_QUIET: Final = 16 << 20
+"""A write-ahead log beyond this is folded into the file once nobody has written for QUIET_S: a start replays it."""
+
+READERS_MAX: Final = 4
+"""Readers at once; more wait, so that a page with twenty charts does not slow the writer down to a crawl."""
+
+REOPEN_AFTER_S: Final = 1.0
+
+_BAD_ROWS: Final = (
+    duckdb.ConstraintException,
+    duckdb.ConversionException,
+    duckdb.InvalidInputException,
+    duckdb.OutOfRangeException,
+)
+"""DuckDB's words for data that it will never take, as opposed to a disk that it cannot write just now."""
+
+_log = logging.getLogger("spanledger.storage")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Spans of a tenant that were refused for a reason."""
+
+    tenant: str
+    reason: str
+    spans: int
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge did: records that became rows of their own, that joined another's row, and that were there already."""
+
+    new: int
+    joined: int
+    repeated: int
+
+
+class Reader:
+    """One cursor on a ledger, for one thread, until its time is up."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, time_limit_s: float | None) -> None:
+        self._cursor = cursor
+        self._until = None if time_limit_s is None else time.monotonic() + time_limit_s
+        self._time_limit_s = time_limit_s
+
+    def query(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> pa.Table:
+        """Run one question. Raises QueryTimeout, LedgerError with DuckDB's own words for a bad statement."""
+        timer = None
+        if self._until is not None:
+            timer = threading.Timer(max(0.0, self._until - time.monotonic()), self._cursor.interrupt)
+            timer.start()
+        try:
+            return self._cursor.execute(sql, parameters or None).to_arrow_table()
+        except duckdb.InterruptException as error:
+            raise QueryTimeout(f"the query ran for more than {self._time_limit_s:g} s and was stopped") from error
+        except duckdb.Error as error:
+            raise LedgerError(sentence(error)) from error
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+
+class Ledger:
+    """An open ledger. Make one with `open` or `open_readonly`."""
+
+    def __init__(self, folder: Path, opened: Opened, mark: MarkFile | None) -> None:
+        self._folder = folder
+        self._connection: duckdb.DuckDBPyConnection | None = opened.connection
+        self._state = opened.mark
+        self._mark = mark
+        self._writing = threading.Lock()
+        self._reading = threading.BoundedSemaphore(READERS_MAX)
+        self._filters = AliasFilters(self._hashes_of_day)
+        self._known = _known_keys(opened.connection)
+        self._wrote_at = self._failed_at = time.monotonic()
+        self._closing = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, name="ledger-keeper", daemon=True)
+        if mark is not None:
+            self._keeper.start()
+
+    @classmethod
+    def open(cls, folder: Path) -> "Ledger":
+        """Open a ledger for writing, made anew where there is none, and bring it to the newest shape.
+
+        Raises LedgerError (in use, too new, behind its mark, damaged, folder not writable); the message is one sentence.
+        """
+        opened = open_ledger(folder)
+        return cls(folder, opened, MarkFile(folder))
+
+    @classmethod
+    def open_readonly(cls, folder: Path) -> "Ledger":
+        """Open an existing ledger for reading. Raises LedgerError; LedgerInUse while a server holds it."""
+        return cls(folder, attach(folder, read_only=True), None)
+
+    @property
+    def folder(self) -> Path:
+        """Where the ledger's files lie."""
+        return self._folder
+
+    def merge(self, batch: Batch, refusals: Sequence[Refusal] = (), *, price: Step, ranks: Mapping[str, int]) -> Merged:
+        """Count the records of `batch` and commit, durably: when this returns they are on disk, each call once.
+
+        `price` fills the cost columns of the rows that are written; `ranks` says whose word counts first (dialect →
+        rank). Raises LedgerUnavailable when it could not be stored now, RowsRefused when it never can be; in both
+        cases nothing of the batch is.
+        """
+        with self._writing:
+            connection = self._writable()
+            try:
+                planned = plan(connection, batch, self._filters, ranks, price)
+                if len(planned.calls) or refusals:
+                    self._commit(connection, planned, refusals)
+            except _BAD_ROWS as error:
+                _roll_back(connection)
+                raise RowsRefused(sentence(error)) from error
+            except (duckdb.Error, OSError) as error:
+                self._fail(connection, error)
+            self._wrote_at = time.monotonic()
+        return Merged(batch.num_rows - planned.repeated - planned.joined, planned.joined, planned.repeated)
+
+    def remove_service_prefix(self, prefix: str) -> int:
+        """Remove every call whose service's name begins with `prefix`; returns how many."""
+        with self._writing:
+            connection = self._writable()
+            try:
+                connection.execute("begin")
+                connection.execute(
+                    "create or replace temp table doomed as select call_id from call_facts join origins using (origin_key)"
+                    " where starts_with(service_name, ?)", [prefix],
+                )  # fmt: skip
+                (removed,) = connection.execute("select count(*) from doomed").fetchone() or (0,)
+                for table in ("call_facts", "observation_facts"):
+                    connection.execute(f"delete from {table} where call_id in (select call_id from doomed)")
+                self._finish(connection, -int(removed))
+            except (duckdb.Error, OSError) as error:
+                self._fail(connection, error)
+            self._filters.clear()
+        return int(removed)
+
+    @contextmanager
+    def reader(self, time_limit_s: float | None = None) -> Iterator[Reader]:
+        """A reader on the last commit, for one thread. Raises LedgerUnavailable while the ledger is being reopened."""
+        with self._reading:
+            connection = self._connection
+            if connection is None:
+                raise LedgerUnavailable(
+                    f"the ledger in {self._folder} is being reopened after a failed write; try again"
+                )
+            try:
+                cursor = connection.cursor()
+                cursor.execute("use ledger")
+            except duckdb.Error as error:
+                raise LedgerUnavailable(sentence(error)) from error
+            try:
+                yield Reader(cursor, time_limit_s)
+            finally:
+                cursor.close()
+
+    def checkpoint(self) -> None:
+        """Fold the write-ahead log into the file."""
+        with self._writing:
+            if self._connection is not None:
+                self._connection.execute("checkpoint ledger")
+
+    def close(self) -> None:
+        """Checkpoint and let go of the file. What was acknowledged is safe even if this never runs."""
+        self._closing.set()
+        if self._keeper.is_alive():
+            self._keeper.join()
+        with self._writing:
+            if self._connection is not None:
+                try:
+                    if self._mark is not None:
+                        self._connection.execute("checkpoint ledger")
+                except duckdb.Error as error:
+                    _log.warning(
+                        "The checkpoint at the end failed; the next start replays the log: %s", sentence(error)
+                    )
+                self._connection.close()
+                self._connection = None
+            if self._mark is not None:
+                self._mark.close()
+                self._mark = None
+
+    def _commit(self, connection: duckdb.DuckDBPyConnection, planned: Plan, refusals: Sequence[Refusal]) -> None:
+        connection.execute("begin")
+        added = write(connection, planned, self._known)
+        if refusals:
+            connection.executemany(
+                "insert into rejections values (now(), ?, ?, ?)",
+                [[one.tenant, one.reason, one.spans] for one in refusals],
+            )
+        self._finish(connection, len(planned.calls) - len(planned.replaced))
+        remember(planned, self._filters)
+        for dimension, keys in added.items():
+            self._known[dimension].update(keys)
+
+    def _finish(self, connection: duckdb.DuckDBPyConnection, more_calls: int) -> None:
+        """Commit, then move the mark: it may be behind the ledger, never ahead of it."""
+        state = Mark(self._state.ledger_id, self._state.commit_sequence + 1, self._state.calls + more_calls)
+        connection.execute(
+            "update ledger_state set commit_sequence = ?, calls = ?", [state.commit_sequence, state.calls]
+        )
+        connection.execute("commit")
+        self._state = state
+        if self._mark is not None:
+            self._mark.write(state)
+
+    def _writable(self) -> duckdb.DuckDBPyConnection:
+        if self._mark is None:
+            raise LedgerUnavailable(f"the ledger in {self._folder} is open for reading only")
+        free = disk_usage(self._folder).free
+        if free < FREE_BYTES_MIN:
+            raise LedgerUnavailable(
+                f"the disk that holds {self._folder} is full ({free >> 20} MiB free, {FREE_BYTES_MIN >> 20} MiB needed); free some space"
+            )
+        if self._connection is None:
+            if time.monotonic() - self._failed_at < REOPEN_AFTER_S:
+                raise LedgerUnavailable(
+                    f"the ledger in {self._folder} is being reopened after a failed write; try again"
+                )
+            self._reopen()
+        assert self._connection is not None
+        return self._connection
+
+    def _reopen(self) -> None:
+        try:
+            opened = open_ledger(self._folder)
+        except LedgerError as error:
+            self._failed_at = time.monotonic()
+            raise LedgerUnavailable(str(error)) from error
+        self._connection, self._state, self._known = opened.connection, opened.mark, _known_keys(opened.connection)
+        _log.info("The ledger in %s is open again.", self._folder)
+
+    def _fail(self, connection: duckdb.DuckDBPyConnection, error: Exception) -> None:
+        """After a failed write only the ledger knows what it holds: forget what was in memory and open it afresh."""
+        _log.error("A write to the ledger in %s failed: %s", self._folder, sentence(error))
+        self._filters.clear()
+        self._failed_at = time.monotonic()
+        self._connection = None
+        connection.close()
+        raise LedgerUnavailable(f"the ledger in {self._folder} could not be written: {sentence(error)}") from error
+
+    def _hashes_of_day(self, day: int) -> Hashes:
+        assert self._connection is not None
+        first = pa.scalar(day * DAY_US, pa.timestamp("us", "UTC")).as_py()
+        last = pa.scalar((day + 1) * DAY_US, pa.timestamp("us", "UTC")).as_py()
+        within = f"started_at >= timestamptz '{first.isoformat()}' and started_at < timestamptz '{last.isoformat()}'"
+        rows = self._connection.execute(
+            " union all ".join(
+                f"select {alias} as hash from {table} where {within} and {alias} is not null"
+                for table in ("call_facts", "observation_facts")
+                for alias in ("span_hash", "response_hash")
+            )
+        ).to_arrow_table()
+        return np.asarray(rows.column("hash").to_numpy(), np.uint64)
+
+    def _keep(self) -> None:
+        """Checkpoint in quiet moments, so that neither a busy writer nor the next start pays for it."""
+        while not self._closing.wait(QUIET_S / 2):
+            if time.monotonic() - self._wrote_at < QUIET_S or not self._wal_is_long():
+                continue
+            try:
+                self.checkpoint()
+            except duckdb.Error as error:
+                _log.warning("A checkpoint failed and will be tried again: %s", sentence(error))
+                self._wrote_at = time.monotonic()
+
+    def _wal_is_long(self) -> bool:
+        # Only the file's size is asked for: opening it from here would drop DuckDB's lock on it.
+        wal = self._folder / "ledger.duckdb.wal"
+        return wal.exists() and wal.stat().st_size > WAL_BYTES_QUIET
+
+
+def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    try:
+        connection.execute("rollback")
+    except duckdb.TransactionException:
+        return  # the error came before anything was begun
+
+
+def _known_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, set[int]]:
+    return {
+        table: {key for (key,) in connection.execute(f"select {key} from ledger.{table}").fetchall()}
+        for table, key in DIMENSION_KEYS.items()
+    }
