@@ -14,16 +14,25 @@ import pyarrow.compute as pc
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.common.v1 import common_pb2
 
+QUOTE: Final = pa.scalar('"')
+NOTHING: Final = pa.scalar("")
+NULL: Final = pa.scalar("null")
+NO_COUNT: Final = pa.scalar(None, pa.int64())
+NO_CODE: Final = pa.scalar(None, pa.int32())
+NO_TEXT: Final = pa.scalar(None, pa.string())
+NO_DOUBLE: Final = pa.scalar(None, pa.float64())
+"""Made once: Arrow makes a scalar of each Python value it is given, and looks for a calendar library every time (80 µs)."""
+
 DEPTH_MAX: Final = 32
 """Arrays and maps nested deeper than this are cut off with null: nobody reads them, and a bomb is made of them."""
 
 
 def scalars_as_text(values: pa.StructArray) -> pa.StringArray:
-    """Numbers and booleans as JSON writes them, arrays of scalars joined by commas; NULL for texts and maps."""
-    return pc.coalesce(
+    """Finite numbers and booleans as JSON writes them, arrays joined by commas; NULL for everything else."""
+    return _first_said(
         values.field("int_value").cast(pa.string()),
         values.field("bool_value").cast(pa.string()),
-        values.field("double_value").cast(pa.string()),
+        finite(values.field("double_value")).cast(pa.string()),
         _each_distinct(values.field("array_value"), lambda raw: _joined(_parsed(common_pb2.ArrayValue(), raw))),
     )
 
@@ -50,26 +59,38 @@ def as_doubles(values: pa.StructArray) -> pa.DoubleArray:
 def as_json(values: pa.StructArray) -> pa.StringArray:
     """Every value as JSON text; NaN and infinities, bytes and empty values as null."""
     texts = values.field("string_value")
-    doubles = values.field("double_value")
-    return pc.coalesce(
+    said = _first_said(
         _quoted(texts),
         values.field("int_value").cast(pa.string()),
         values.field("bool_value").cast(pa.string()),
-        pc.if_else(pc.is_finite(doubles), doubles, None).cast(pa.string()),
+        finite(values.field("double_value")).cast(pa.string()),
         _each_distinct(values.field("array_value"), lambda raw: _json(_parsed(common_pb2.ArrayValue(), raw))),
         _each_distinct(values.field("kvlist_value"), lambda raw: _json(_parsed(common_pb2.KeyValueList(), raw))),
-        pa.scalar("null"),
     )
+    return said.fill_null(NULL) if said.null_count else said
+
+
+def finite(doubles: pa.DoubleArray) -> pa.DoubleArray:
+    """Doubles with NaN and infinities made NULL."""
+    return doubles if doubles.null_count == len(doubles) else pc.if_else(pc.is_finite(doubles), doubles, NO_DOUBLE)
+
+
+def _first_said(*columns: Any) -> Any:
+    """The first value of each row; columns that say nothing at all are not looked at."""
+    telling = [column for column in columns if column.null_count < len(column)]
+    return pc.coalesce(*telling) if telling else columns[0]
 
 
 def _quoted(texts: pa.StringArray) -> pa.StringArray:
-    """Texts as JSON strings; only those with a character that JSON escapes are touched one by one."""
-    quoted = pc.binary_join_element_wise('"', texts, '"', "")
-    special = pc.match_substring_regex(texts, r'["\\\x00-\x1f]')
-    if not pc.any(special).as_py():
-        return quoted
-    escaped = [orjson.dumps(text).decode() for text in texts.filter(special).to_pylist()]
-    return pc.replace_with_mask(quoted, special.fill_null(False), pa.array(escaped, pa.string()))
+    """Texts as JSON strings; only the distinct ones are written, and only those with an escape one by one."""
+    labels = texts.dictionary_encode()
+    distinct = labels.dictionary
+    special = pc.match_substring_regex(distinct, r'["\\\x00-\x1f]')
+    quoted = pc.binary_join_element_wise(QUOTE, distinct, QUOTE, NOTHING)
+    if special.true_count:
+        escaped = [orjson.dumps(text).decode() for text in distinct.filter(special).to_pylist()]
+        quoted = pc.replace_with_mask(quoted, special, pa.array(escaped, pa.string()))
+    return quoted.take(labels.indices)
 
 
 def _each_distinct(column: pa.BinaryArray, reading: Callable[[bytes], str | None]) -> pa.StringArray:

@@ -105,14 +105,19 @@ class Attributes:
         return pa.array(at, mask=missing) if missing.any() else pa.array(at)
 
     def text(self, *keys: str) -> pa.StringArray:
-        """The value under the first of `keys`, as text; numbers and booleans as JSON writes them, lists joined by commas."""
+        """The value under the first of `keys`, as text; numbers and booleans as JSON writes them, lists joined by commas.
+
+        An empty text says nothing and is NULL, like a value that has no text (bytes, a map, NaN).
+        """
         index = self._members(keys)
         if index is None:
             return pa.nulls(self.rows, pa.string())
         found = self.values.field("string_value").take(index)
         if found.null_count > index.null_count:
-            found = pc.coalesce(found, any_value.scalars_as_text(self.values.take(index)))
-        return found
+            others = any_value.scalars_as_text(self.values.take(index))
+            found = others if found.null_count == len(found) else pc.coalesce(found, others)
+        empty = pc.equal(found, any_value.NOTHING)
+        return pc.if_else(empty, any_value.NO_TEXT, found) if empty.true_count else found
 
     def label(self, *keys: str) -> pa.DictionaryArray:
         """The same as `text`, dictionary encoded."""
@@ -134,7 +139,7 @@ class Attributes:
         if found.null_count > index.null_count:
             bad |= found.is_null().to_numpy(zero_copy_only=False) & index.is_valid().to_numpy(zero_copy_only=False)
         if bad.any():
-            found = pc.if_else(pa.array(bad), None, found)
+            found = pc.if_else(pa.array(bad), any_value.NO_COUNT, found)
         return found, bad
 
     def number(self, *keys: str) -> pa.DoubleArray:
@@ -145,7 +150,7 @@ class Attributes:
         found = self.values.field("double_value").take(index)
         if found.null_count > index.null_count:
             found = pc.coalesce(found, any_value.as_doubles(self.values.take(index)))
-        return pc.if_else(pc.is_finite(found), found, None)
+        return any_value.finite(found)
 
     def present(self, *keys: str) -> npt.NDArray[np.bool_]:
         """Which rows have any of `keys`."""

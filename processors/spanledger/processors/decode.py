@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanledger.processors.any_value import NO_TEXT, NOTHING
 from spanledger.processors.attributes import Attributes
 from spanledger.processors.otlp_messages import TraceDecoder
 
@@ -183,7 +184,7 @@ def _spans(resource_spans: pa.ListArray) -> Spans:
 def _text(struct: pa.StructArray, name: str) -> pa.StringArray:
     """A text member of an optional message; NULL where it is empty or the message is absent."""
     texts = pc.struct_field(struct, name)
-    return pc.if_else(pc.equal(texts, ""), None, texts)
+    return pc.if_else(pc.equal(texts, NOTHING), NO_TEXT, texts)
 
 
 def _attribute_lists(resource: pa.StructArray) -> pa.ListArray:

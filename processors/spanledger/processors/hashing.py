@@ -17,8 +17,10 @@ _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1: Final = np.uint64(0xBF58476D1CE4E5B9)
 _MIX_2: Final = np.uint64(0x94D049BB133111EB)
 _WORD_BYTES: Final = 8
+_HEAD: Final = np.array([(1 << 8 * size) - 1 for size in range(_WORD_BYTES + 1)], np.uint64)
+"""The bits of a word that the first 0 to 8 bytes fill."""
 TEXT_BYTES_MAX: Final = 256
-"""Longer texts are hashed one by one; ids are far shorter, and a column as wide as its longest value must stay small."""
+"""Longer texts are hashed one by one; ids are far shorter, and one long text must not cost every row a pass."""
 
 
 def seed_of(text: str) -> np.uint64:
@@ -32,19 +34,6 @@ def _mixed(words: Hashes) -> Hashes:
     return words ^ (words >> np.uint64(31))
 
 
-def hash_words(words: npt.NDArray[np.uint64], seeds: Hashes) -> Hashes:
-    """Hash each row of a matrix of 64-bit words (rows × words) with its seed."""
-    state = seeds.copy()
-    for column in range(words.shape[1]):
-        state = _mixed(state * _MULTIPLIER + words[:, column])
-    return state
-
-
-def hash_fixed(data: npt.NDArray[np.uint8], seeds: Hashes) -> Hashes:
-    """Hash each row of a byte matrix (rows × bytes, a multiple of 8) with its seed."""
-    return hash_words(np.ascontiguousarray(data).view("<u8"), seeds)
-
-
 def hash_texts(texts: pa.StringArray, seeds: Hashes) -> Hashes:
     """Hash each text with its seed; the length counts, NULL hashes like the empty text (the caller masks it)."""
     count = len(texts)
@@ -52,14 +41,18 @@ def hash_texts(texts: pa.StringArray, seeds: Hashes) -> Hashes:
         return np.zeros(0, np.uint64)
     offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + count + 1].astype(np.int64)
     lengths = np.diff(offsets)
-    longest = int(min(lengths.max(), TEXT_BYTES_MAX))
-    width = -(-max(longest, 1) // _WORD_BYTES) * _WORD_BYTES
-    data = np.frombuffer(texts.buffers()[2] or b"", np.uint8)
-    reach = offsets[:-1, None] + np.arange(width)
-    inside = np.arange(width) < lengths[:, None]
-    padded = np.where(inside, data[np.minimum(reach, max(len(data) - 1, 0))], 0) if len(data) else np.zeros_like(inside)
-    hashes = hash_words(padded.astype(np.uint8).view("<u8"), seeds ^ (lengths.astype(np.uint64) * _MULTIPLIER))
+    # Eight zero bytes behind the data, so that a word can be read from wherever a text begins, the last included.
+    buffer = texts.buffers()[2]
+    data = np.zeros(int(offsets[-1]) + _WORD_BYTES, np.uint8)
+    if buffer is not None:
+        data[: offsets[-1]] = np.frombuffer(buffer, np.uint8)[: offsets[-1]]
+    words = np.ndarray((len(data) - _WORD_BYTES + 1,), "<u8", data, strides=(1,))
+    state = seeds ^ (lengths.astype(np.uint64) * _MULTIPLIER)
+    for place in range(-(-int(min(lengths.max(), TEXT_BYTES_MAX)) // _WORD_BYTES)):
+        left = lengths - place * _WORD_BYTES
+        word = words[np.where(left > 0, offsets[:-1] + place * _WORD_BYTES, 0)] & _HEAD[np.clip(left, 0, _WORD_BYTES)]
+        state = np.where(left > 0, _mixed(state * _MULTIPLIER + word), state)
     for row in np.flatnonzero(lengths > TEXT_BYTES_MAX):
         digest = hashlib.blake2b(texts[int(row)].as_py().encode(), digest_size=_WORD_BYTES, key=seeds[row].tobytes())
-        hashes[row] = int.from_bytes(digest.digest(), "little")
-    return hashes
+        state[row] = int.from_bytes(digest.digest(), "little")
+    return state

@@ -11,7 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spanledger.processors import dialects
+from spanledger.processors.any_value import NO_CODE, NO_COUNT, NO_TEXT
 from spanledger.processors.attributes import Attributes
+from spanledger.processors.classify import SPAN_ID_BYTES, TRACE_ID_BYTES
 from spanledger.processors.decode import Spans
 from spanledger.processors.money import decimals
 from spanledger.processors.redact import is_content
@@ -20,6 +22,11 @@ from spanledger.storage.schema import CALLS, COLUMNS, COUNT, LABEL, MONEY, PICO,
 
 STATUS: Final = pa.array(["unset", "ok", "error"])
 """OTLP's status codes 0, 1, 2."""
+
+NO_PARENT: Final = pa.scalar(bytes(SPAN_ID_BYTES))
+NO_ID: Final = pa.scalar(None, pa.binary())
+
+STREAMED: Final = frozenset({"true", "false"})
 
 NO_OUTPUT: Final = frozenset({"embeddings", "embedding", "rerank", "transcription"})
 """Operations that are billed by their input alone."""
@@ -56,9 +63,9 @@ def normalise(spans: Spans, senders: Sequence[Sender], ingested_us: int, *, keep
     columns: dict[str, Any] = {
         "tenant": _per_request(spans, [sender.tenant for sender in senders]),
         "api_key_id": _per_request(spans, [sender.api_key_id or None for sender in senders]),
-        "trace_id": hex_text(spans.trace_id, 16),
-        "span_id": hex_text(spans.span_id, 8),
-        "parent_span_id": hex_text(spans.parent_span_id, 8),
+        "trace_id": hex_text(spans.trace_id, TRACE_ID_BYTES),
+        "span_id": hex_text(spans.span_id, SPAN_ID_BYTES),
+        "parent_span_id": _parents(spans.parent_span_id),
         "started_at": _times(spans.started),
         "ended_at": _times(spans.ended, valid=spans.ended >= spans.started),
         "ingested_at": pa.array(np.full(len(spans), ingested_us), TIME),
@@ -77,11 +84,12 @@ def normalise(spans: Spans, senders: Sequence[Sender], ingested_us: int, *, keep
     for name, keys in dialects.LABELS.items():
         columns[name] = attributes.label(*keys)
     for name, keys in dialects.TEXTS.items():
-        columns[name] = _non_empty(attributes.text(*keys))
+        columns[name] = attributes.text(*keys)
     for name, keys in dialects.NUMBERS.items():
         columns[name] = attributes.number(*keys)
     columns["provider"] = _relabelled(columns["provider"], lambda name: dialects.PROVIDERS.get(name.lower(), name))
     columns["operation"] = _relabelled(columns["operation"], str.lower)
+    columns["stream"] = _relabelled(columns["stream"], lambda said: said.lower() if said.lower() in STREAMED else None)
     columns["reported_cost_usd"] = _reported(attributes)
     columns |= _usage(spans, columns["operation"])
     empty = {name: kind for name, kind in COLUMNS.items() if name not in columns}
@@ -113,7 +121,7 @@ def _usage(spans: Spans, operation: pa.DictionaryArray) -> dict[str, Any]:
             pa.array(exclusive), pc.add(counts["input_tokens"], cached), counts["input_tokens"]
         )
     return counts | {
-        "usage_rule": pa.DictionaryArray.from_arrays(pc.if_else(said, rule, None), rules),
+        "usage_rule": pa.DictionaryArray.from_arrays(pc.if_else(said, rule, NO_CODE), rules),
         "partial": pa.array(bad | _half_said(counts, operation)),
         "dialect": _per_scope(spans, pa.array([speaker.name for speaker in speakers], pa.string())),
         "sources": _per_scope(spans, pa.array([speaker.name for speaker in speakers], pa.string())),
@@ -131,8 +139,10 @@ def _half_said(counts: Mapping[str, Any], operation: pa.DictionaryArray) -> npt.
 
 def _plus(left: pa.Array, right: pa.Array) -> pa.Array:
     """The sum where either is known."""
+    if left.null_count == right.null_count == len(left):
+        return left
     either = pc.or_(left.is_valid(), right.is_valid())
-    return pc.if_else(either, pc.add(left.fill_null(0), right.fill_null(0)), None)
+    return pc.if_else(either, pc.add(left.fill_null(0), right.fill_null(0)), NO_COUNT)
 
 
 def _who(spans: Spans, name: str, keys: Sequence[str]) -> pa.Array:
@@ -162,13 +172,9 @@ def _per_resource(spans: Spans, texts: pa.StringArray) -> pa.DictionaryArray:
     return _per_scope(spans, texts.take(pa.array(spans.scopes.resource)))
 
 
-def _relabelled(labels: pa.DictionaryArray, change: Callable[[str], str]) -> pa.DictionaryArray:
+def _relabelled(labels: pa.DictionaryArray, change: Callable[[str], str | None]) -> pa.DictionaryArray:
     changed = pa.array([change(name) for name in labels.dictionary.to_pylist()], pa.string()).dictionary_encode()
     return pa.DictionaryArray.from_arrays(changed.indices.take(labels.indices), changed.dictionary)
-
-
-def _non_empty(texts: pa.StringArray) -> pa.StringArray:
-    return pc.if_else(pc.equal(texts, ""), None, texts)
 
 
 def _times(nanoseconds: npt.NDArray[np.uint64], valid: npt.NDArray[np.bool_] | None = None) -> pa.TimestampArray:
@@ -191,7 +197,13 @@ def hex_text(ids: pa.BinaryArray, length: int) -> pa.StringArray:
     raw[right] = fixed_bytes(ids.filter(pa.array(right)) if not right.all() else ids, length)
     offsets = pa.py_buffer((np.arange(count + 1) * 2 * length).astype(np.int32))
     texts = pa.StringArray.from_buffers(count, offsets, pa.py_buffer(_HEX[raw].view(np.uint8)))
-    return texts if right.all() else pc.if_else(pa.array(right), texts, None)
+    return texts if right.all() else pc.if_else(pa.array(right), texts, NO_TEXT)
+
+
+def _parents(ids: pa.BinaryArray) -> pa.StringArray:
+    """Parents as hex; NULL for a root, which some senders write as an id of zeros."""
+    root = pc.equal(ids, NO_PARENT)
+    return hex_text(pc.if_else(root, NO_ID, ids) if root.true_count else ids, SPAN_ID_BYTES)
 
 
 def fixed_bytes(ids: pa.BinaryArray, length: int) -> npt.NDArray[np.uint8]:

@@ -12,6 +12,8 @@ from spanledger.processors import any_value
 from spanledger.processors.attributes import Attributes
 from spanledger.processors.redact import ATTRIBUTES_MAX, DROPPED_KEY, TEXT_BYTES_MAX
 
+_OPEN, _CLOSE, _COMMA = pa.scalar("{"), pa.scalar("}"), pa.scalar(",")
+
 
 def rest_as_json(attributes: Attributes, unwanted: Callable[[str], bool], *, keep_content: bool) -> pa.StringArray:
     """A JSON object a row of the pairs whose key is not `unwanted`; NULL where nothing is left.
@@ -24,16 +26,18 @@ def rest_as_json(attributes: Attributes, unwanted: Callable[[str], bool], *, kee
     if not len(pairs):
         return pa.nulls(attributes.rows, pa.string())
     rows, codes = attributes.parents[pairs], attributes.codes[pairs]
+    repeated = _repeated(rows, codes)
+    if repeated.any():
+        pairs, rows, codes = pairs[~repeated], rows[~repeated], codes[~repeated]
     values = any_value.as_json(attributes.values.take(pa.array(pairs)))
-    dropped = _repeated(rows, codes)
     lost = np.zeros(len(pairs), bool)
     if not keep_content:
         lengths = pc.binary_length(values).to_numpy(zero_copy_only=False)
-        lost = ((lengths > TEXT_BYTES_MAX) | (_place(rows) >= ATTRIBUTES_MAX)) & ~dropped
+        lost = (lengths > TEXT_BYTES_MAX) | (_place(rows) >= ATTRIBUTES_MAX)
     quoted = pa.array([orjson.dumps(key).decode() + ":" for key in attributes.keys], pa.string())
-    names = quoted.take(pa.array(codes))
-    if (dropped | lost).any():
-        keep = ~(dropped | lost)
+    names = pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), quoted).dictionary_decode()
+    if lost.any():
+        keep = ~lost
         rows_lost = np.unique(rows[lost])
         tolls = np.bincount(rows[lost], minlength=attributes.rows)[rows_lost]
         names = pa.concat_arrays(
@@ -45,8 +49,8 @@ def rest_as_json(attributes: Attributes, unwanted: Callable[[str], bool], *, kee
         rows, names, values = rows[order], names.take(pa.array(order)), values.take(pa.array(order))
     bounds = np.zeros(attributes.rows + 1, np.int32)
     np.cumsum(np.bincount(rows, minlength=attributes.rows), out=bounds[1:])
-    members = pa.ListArray.from_arrays(pa.array(bounds), pc.binary_join_element_wise(names, values, ""))
-    objects = pc.binary_join_element_wise("{", pc.binary_join(members, ","), "}", "")
+    members = pa.ListArray.from_arrays(pa.array(bounds), pc.binary_join_element_wise(names, values, any_value.NOTHING))
+    objects = pc.binary_join_element_wise(_OPEN, pc.binary_join(members, _COMMA), _CLOSE, any_value.NOTHING)
     empty = np.diff(bounds) == 0
     return pc.if_else(pa.array(empty), None, objects) if empty.any() else objects
 
@@ -54,6 +58,9 @@ def rest_as_json(attributes: Attributes, unwanted: Callable[[str], bool], *, kee
 def _repeated(rows: npt.NDArray[np.int64], codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
     """Pairs whose key stands again later on the same row: the last one counts, as for columns."""
     key = (rows << 32) | codes
+    in_order = np.sort(key)
+    if not (in_order[1:] == in_order[:-1]).any():
+        return np.zeros(len(key), bool)
     _, last = np.unique(key[::-1], return_index=True)
     repeated = np.ones(len(key), bool)
     repeated[len(key) - 1 - last] = False

@@ -21,8 +21,8 @@ import duckdb
 from spanledger.storage.errors import StatementRefused
 from spanledger.storage.growth import Growth
 
-TABLES: Final = frozenset({"calls"})
-"""What a statement may read. Views only: the tables beneath are nobody's interface."""
+TABLES: Final = frozenset({"calls", "observations", "rejections"})
+"""What a statement may read; the tables beneath the views are nobody's interface."""
 
 TABLE_FUNCTIONS: Final = frozenset({"range", "generate_series", "unnest"})
 
@@ -32,13 +32,13 @@ STATEMENT_CHARACTERS_MAX: Final = 100_000
 _SEMICOLONS_TRIED_MAX: Final = 10
 """Each costs a parse; more only stand where somebody tries something."""
 
-_PARSER_CONFIG: Final = {
+_PARSER_CONFIG: Final[dict[str, str | bool | int | float | list[str]]] = {
     "enable_external_access": "false",
     "autoload_known_extensions": "false",
     "autoinstall_known_extensions": "false",
     "threads": "1",
 }
-_QUERIES: Final = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
+_QUERIES: Final = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE"})
 _TABLE_REFERENCES: Final = frozenset(
     {"EMPTY", "BASE_TABLE", "SUBQUERY", "JOIN", "TABLE_FUNCTION", "EXPRESSION_LIST", "PIVOT", "SHOW_REF"}
 )
@@ -178,8 +178,6 @@ class _Walk:
         recursive = node["type"] == "RECURSIVE_CTE_NODE"
         for part, child in node.items():
             if part == "right" and recursive:
-                self.check(child, names | {_cte_name(node["cte_name"])})
-            elif part == "child" and node["type"] == "CTE_NODE":
                 self.check(child, names | {_cte_name(node["cte_name"])})
             elif part != "cte_map":
                 self.check(child, names)

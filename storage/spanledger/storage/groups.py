@@ -32,9 +32,9 @@ def connected(nodes: int, memberships: Sequence[npt.NDArray[Any]]) -> Labels:
             return labels
 
 
-def most_complete(span: npt.NDArray[np.uint64], output_tokens: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Of records of the same span keep one: the greatest `output_tokens`, the later on ties; the whole record."""
-    order = np.lexsort((np.arange(len(span)), output_tokens, span))
+def most_complete(span: npt.NDArray[np.uint64], completeness: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Of records of the same span keep one, whole: the greatest `completeness` (columns, first counts most)."""
+    order = np.lexsort((*completeness.T[::-1], span))
     last = np.ones(len(span), bool)
     last[:-1] = span[order][1:] != span[order][:-1]
     kept = np.zeros(len(span), bool)

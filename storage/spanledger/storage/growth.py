@@ -53,10 +53,10 @@ class Growth:
 
 
 def _arguments(call: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
-    """The arguments: `children` before DuckDB 2, `arguments` with names since."""
+    """The arguments: `children` before DuckDB 2, `arguments` since; one with a name counts as unknown."""
     yield from call.get("children") or ()
     for argument in call.get("arguments") or ():
-        yield argument.get("expression", argument)
+        yield {} if argument.get("name") else argument["expression"]
 
 
 def _literal(node: Mapping[str, Any]) -> object:

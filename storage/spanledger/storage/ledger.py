@@ -58,9 +58,10 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge did: records that became rows of their own, that joined another's row, and that were there already."""
+    """What a merge did: calls that the ledger has more than before, records that tell of a call with others, and records
+    that were there already."""
 
-    new: int
+    calls: int
     joined: int
     repeated: int
 
@@ -146,7 +147,7 @@ class Ledger:
             except (duckdb.Error, OSError) as error:
                 self._fail(connection, error)
             self._wrote_at = time.monotonic()
-        return Merged(batch.num_rows - planned.repeated - planned.joined, planned.joined, planned.repeated)
+        return Merged(planned.added, planned.joined, planned.repeated)
 
     def remove_service_prefix(self, prefix: str) -> int:
         """Remove every call whose service's name begins with `prefix`; returns how many."""
@@ -220,7 +221,7 @@ class Ledger:
                 "insert into rejections values (now(), ?, ?, ?)",
                 [[one.tenant, one.reason, one.spans] for one in refusals],
             )
-        self._finish(connection, len(planned.calls) - len(planned.replaced))
+        self._finish(connection, planned.added)
         remember(planned, self._filters)
         for dimension, keys in added.items():
             self._known[dimension].update(keys)

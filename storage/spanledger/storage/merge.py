@@ -28,10 +28,10 @@ NEAR_US: Final = 15 * 60 * 1_000_000
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RECORDS: Final = """
-    select call_id, span_hash, span_id, response_hash, response_id, started_at, output_tokens
+    select call_id, span_hash, span_id, response_hash, response_id, started_at, ended_at, output_tokens
     from call_facts where revision = 0 and started_at between {window}
     union all
-    select call_id, span_hash, span_id, response_hash, response_id, started_at, output_tokens
+    select call_id, span_hash, span_id, response_hash, response_id, started_at, ended_at, output_tokens
     from observation_facts where started_at between {window}
 """
 
@@ -47,6 +47,11 @@ class Plan:
     repeated: int
     joined: int
 
+    @property
+    def added(self) -> int:
+        """How many calls more there will be; negative when a record shows that two were one."""
+        return len(self.calls) - len(self.replaced)
+
 
 @dataclass(frozen=True)
 class _Aliases:
@@ -56,7 +61,7 @@ class _Aliases:
     response: npt.NDArray[np.uint64]
     named: npt.NDArray[np.bool_]
     started: npt.NDArray[np.int64]
-    output: npt.NDArray[np.int64]
+    completeness: npt.NDArray[np.int64]
 
     @classmethod
     def of(cls, batch: Batch) -> "_Aliases":
@@ -66,12 +71,17 @@ class _Aliases:
             response=response.fill_null(0).to_numpy(),
             named=response.is_valid().to_numpy(),
             started=batch.column("started_at").cast(pa.int64()).to_numpy(),
-            output=batch.column("output_tokens").fill_null(-1).to_numpy(),
+            completeness=_completeness(batch.column("output_tokens"), batch.column("ended_at").cast(pa.int64())),
         )
 
     @property
     def days(self) -> npt.NDArray[np.int64]:
         return self.started // DAY_US
+
+
+def _completeness(output_tokens: pa.ChunkedArray, ended_us: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """Two columns by which records of one span are compared: the greatest output, then the latest end. -1 for unknown."""
+    return np.column_stack([output_tokens.fill_null(-1).to_numpy(), ended_us.fill_null(-1).to_numpy()])
 
 
 def plan(
@@ -85,10 +95,9 @@ def plan(
     fresh = np.ones(batch.num_rows, bool)
     fresh[suspects] = False
 
-    kept = suspects[most_complete(aliases.span[suspects], aliases.output[suspects])]
+    kept = suspects[most_complete(aliases.span[suspects], aliases.completeness[suspects])]
     matches = _same_span(connection, batch, aliases, kept)
-    stored_output = _best(matches, len(kept))
-    resent = (stored_output >= -1) & (aliases.output[kept] <= stored_output)
+    resent = _stored_is_as_complete(matches, aliases.completeness[kept])
     matches = matches.filter(pc.invert(pa.array(resent).take(matches.column("place"))))
     moved = np.cumsum(~resent) - 1
     matches = matches.set_column(0, "place", pa.array(moved[matches.column("place").to_numpy()]))
@@ -210,6 +219,7 @@ _NO_MATCH: Final = pa.table(
         "place": pa.array([], pa.int64()),
         "call_id": pa.array([], pa.uint64()),
         "started": pa.array([], pa.int64()),
+        "ended": pa.array([], pa.int64()),
         "output_tokens": pa.array([], pa.int64()),
     }
 )
@@ -234,7 +244,7 @@ def _match(
             f"""
             with records as ({_RECORDS.format(window=_between(first_us, last_us))})
             select probe.place, records.call_id, epoch_us(records.started_at) as started,
-                   coalesce(records.output_tokens, -1) as output_tokens
+                   epoch_us(records.ended_at) as ended, records.output_tokens
             from records join probe on records.{alias}_hash = probe.hash and records.{alias}_id = probe.id
             """
         ).to_arrow_table()
@@ -248,11 +258,17 @@ def _between(first_us: int, last_us: int) -> str:
     return f"timestamptz '{first.isoformat()}' and timestamptz '{last.isoformat()}'"
 
 
-def _best(matches: pa.Table, places: int) -> npt.NDArray[np.int64]:
-    """For each place the most complete stored output; -2 where nothing is stored."""
-    best = np.full(places, -2, np.int64)
-    np.maximum.at(best, matches.column("place").to_numpy(), matches.column("output_tokens").to_numpy())
-    return best
+def _stored_is_as_complete(
+    matches: pa.Table, completeness: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """For each place whether a stored record of its span is at least as complete: then it was only sent again."""
+    place = matches.column("place").to_numpy()
+    stored = _completeness(matches.column("output_tokens"), matches.column("ended"))
+    output, ended = completeness[place, 0], completeness[place, 1]
+    enough = (stored[:, 0] > output) | ((stored[:, 0] == output) & (stored[:, 1] >= ended))
+    result = np.zeros(len(completeness), bool)
+    result[place[enough]] = True
+    return result
 
 
 def _grouped(

@@ -26,13 +26,17 @@ def migrate(connection: duckdb.DuckDBPyConnection) -> bool:
         raise LedgerTooNew(f"it has the migration {unknown[-1]}, which this version does not know")
     missing = [name for name in MIGRATIONS if name not in applied]
     for name in missing:
-        sql = (files("spanledger.storage") / "migrations" / f"{name}.sql").read_text("utf-8")
         connection.execute("begin")
         try:
-            connection.execute(sql)
+            connection.execute(statements(name))
             connection.execute("insert into migrations values (?, now())", [name])
             connection.execute("commit")
         except duckdb.Error:
             connection.execute("rollback")
             raise
     return bool(missing)
+
+
+def statements(name: str) -> str:
+    """The SQL of a migration."""
+    return (files("spanledger.storage") / "migrations" / f"{name}.sql").read_text("utf-8")

@@ -1,0 +1,18 @@
+-- What was called and spent between two instants, in groups.
+-- The marker is replaced by the columns of the groups (questions.py); as it stands, everything is one group.
+-- A sum over calls that all do not say is NULL: unknown, not zero.
+select
+    /* groups */
+    count(*) as calls,
+    sum(input_tokens)::bigint as input_tokens,
+    sum(cache_read_tokens)::bigint as cache_read_tokens,
+    sum(cache_write_tokens)::bigint as cache_write_tokens,
+    sum(output_tokens)::bigint as output_tokens,
+    sum(reasoning_tokens)::bigint as reasoning_tokens,
+    sum(cost_usd) as cost_usd,
+    count(*) filter (cost_usd is null) as unpriced,
+    histogram(coalesce(price_status, 'unknown')) filter (cost_usd is null) as unpriced_why,
+    count(*) filter (status = 'error') as errors
+from calls
+where started_at >= $since and started_at < $until
+group by all

@@ -1,0 +1,74 @@
+"""The filters never deny a hash that the ledger holds, and hardly ever claim one that it does not."""
+
+import numpy as np
+
+from spanledger.storage.filters import DAYS_MAX, AliasFilters
+
+
+def hashes(count, seed):
+    return np.random.default_rng(seed).integers(0, 2**64, count, np.uint64)
+
+
+def day(number, count):
+    return np.full(count, number)
+
+
+def test_what_was_added_is_found_under_its_day_only():
+    filters = AliasFilters(lambda _: np.zeros(0, np.uint64))
+    known = hashes(1000, seed=1)
+    assert not filters.may_contain(known, day(5, 1000)).any()
+    filters.add(known, day(5, 1000))
+    assert filters.may_contain(known, day(5, 1000)).all()
+    assert not filters.may_contain(known, day(6, 1000)).any()
+    assert filters.may_contain(known, day(6, 1000), around=True).all()
+    assert filters.may_contain(known, day(4, 1000), around=True).all()
+    assert not filters.may_contain(known, day(7, 1000), around=True).any()
+
+
+def test_a_day_is_filled_from_the_ledger_when_it_is_first_touched():
+    known = hashes(1000, seed=2)
+    asked = []
+
+    def load(number):
+        asked.append(number)
+        return known if number == 3 else np.zeros(0, np.uint64)
+
+    filters = AliasFilters(load)
+    assert filters.may_contain(known, day(3, 1000)).all()
+    assert filters.may_contain(known, day(3, 1000)).all()
+    assert asked == [3]
+
+
+def test_what_is_committed_for_a_day_never_asked_about_comes_from_the_ledger_later():
+    committed = []
+    filters = AliasFilters(lambda _: np.concatenate(committed) if committed else np.zeros(0, np.uint64))
+    one = hashes(10, seed=3)
+    filters.add(one, day(9, 10))
+    committed.append(one)
+    assert filters.may_contain(one, day(9, 10)).all()
+
+
+def test_after_a_failed_commit_only_the_ledger_is_asked():
+    filters = AliasFilters(lambda _: np.zeros(0, np.uint64))
+    one = hashes(10, seed=4)
+    filters.may_contain(one, day(1, 10))
+    filters.add(one, day(1, 10))
+    filters.clear()
+    assert not filters.may_contain(one, day(1, 10)).any()
+
+
+def test_false_hits_stay_rare_while_a_chain_grows():
+    filters = AliasFilters(lambda _: np.zeros(0, np.uint64))
+    filters.may_contain(hashes(1, seed=5), day(1, 1))
+    for turn in range(50):
+        filters.add(hashes(8192, seed=100 + turn), day(1, 8192))
+    strangers = hashes(200_000, seed=6)
+    assert filters.may_contain(strangers, day(1, 200_000)).mean() < 1e-4
+    assert filters.may_contain(hashes(8192, seed=100), day(1, 8192)).all()
+
+
+def test_random_dates_do_not_fill_the_memory():
+    filters = AliasFilters(lambda _: np.zeros(0, np.uint64))
+    for number in range(DAYS_MAX + 50):
+        filters.may_contain(hashes(1, seed=7), day(number, 1))
+    assert len(filters._days) == DAYS_MAX

@@ -1,0 +1,129 @@
+"""The ledger as its users see it: merges, readers, removal, counts, and what survives what."""
+
+import threading
+from decimal import Decimal
+
+import pytest
+
+from spanledger.storage.errors import LedgerError, LedgerUnavailable, QueryTimeout, RowsRefused
+from spanledger.storage.ledger import Ledger, Refusal
+from spanledger.storage.schema import COLUMNS
+from tests.records import batch, free, many, record
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    one = Ledger.open(tmp_path)
+    yield one
+    one.close()
+
+
+def ask(ledger, sql):
+    with ledger.reader() as reader:
+        return reader.query(sql).to_pylist()
+
+
+def test_the_view_has_every_column_of_the_schema_in_its_order(ledger):
+    with ledger.reader() as reader:
+        assert reader.query("select * from calls").column_names == list(COLUMNS)
+        assert reader.query("select * from observations").column_names == list(COLUMNS)
+
+
+def test_every_column_survives_the_way_through_the_ledger(ledger):
+    told = record(
+        1, "chatcmpl-aaaa", team="ml", service_name="chatbot", user_id="ann", session_id="s", cost_usd=Decimal("0.000000000001"),
+        web_searches=2, partial=True, time_to_first_chunk_s=0.25, attributes='{"a":1}', sample_weight=2.0, stream="true",
+        reported_cost_usd=Decimal("999999.999999999999"),
+    )  # fmt: skip
+    ledger.merge(batch([told]), price=free, ranks={})
+    (row,) = ask(ledger, "select * from calls")
+    assert {name: row[name] for name in told} == told
+    assert row["git_branch"] is None
+
+
+def test_refusals_are_counted_beside_the_calls(ledger):
+    ledger.merge(many(1), [Refusal("default", "the span id is missing", 3)], price=free, ranks={})
+    assert ask(ledger, "select tenant, reason, spans from rejections") == [
+        {"tenant": "default", "reason": "the span id is missing", "spans": 3}
+    ]
+
+
+def test_a_row_the_ledger_cannot_hold_is_refused_and_nothing_of_its_batch_stored(ledger):
+    with pytest.raises(RowsRefused, match="NOT NULL constraint failed"):
+        ledger.merge(batch([record(1), record(2, ingested_at=None)]), price=free, ranks={})
+    assert ask(ledger, "select count(*) as calls from calls") == [{"calls": 0}]
+    assert ledger.merge(batch([record(1)]), price=free, ranks={}).calls == 1
+
+
+def test_a_reader_sees_the_last_commit_while_the_writer_goes_on(ledger):
+    stop = threading.Event()
+    seen = []
+
+    def read():
+        while not stop.is_set():
+            seen.append(ask(ledger, "select count(*) as calls, count(distinct call_id) as ids from calls")[0])
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    for turn in range(10):
+        ledger.merge(many(500, first=turn * 500), price=free, ranks={})
+    stop.set()
+    reading.join()
+    counts = [one["calls"] for one in seen]
+    assert counts == sorted(counts)
+    assert all(one["calls"] % 500 == 0 and one["calls"] == one["ids"] for one in seen)
+
+
+def test_a_query_past_its_time_is_stopped(ledger):
+    with ledger.reader(time_limit_s=0.2) as reader, pytest.raises(QueryTimeout, match="ran for more than 0.2 s"):
+        reader.query("select count(*) from range(100000) a, range(100000) b, range(100) c where a.range + b.range = c.range")
+    assert ask(ledger, "select 1 as one") == [{"one": 1}]
+
+
+def test_a_bad_statement_is_told_in_duckdbs_words(ledger):
+    with ledger.reader() as reader, pytest.raises(LedgerError, match='Referenced column "nonsense" not found'):
+        reader.query("select nonsense from calls")
+
+
+def test_removal_by_service_takes_those_calls_and_no_others(ledger):
+    demo = [record(n, f"msg_demo{n:04d}", service_name=f"demo-{n % 2}") for n in range(10)]
+    ledger.merge(batch([*demo, record(99, service_name="real")]), price=free, ranks={})
+    assert ledger.remove_service_prefix("demo-") == 10
+    assert ask(ledger, "select service_name from calls") == [{"service_name": "real"}]
+    assert ledger.merge(batch(demo), price=free, ranks={}).calls == 10, "what was removed can be sent again"
+
+
+def test_removal_holds_after_a_restart(tmp_path):
+    ledger = Ledger.open(tmp_path)
+    ledger.merge(batch([record(1, service_name="demo-a"), record(2)]), price=free, ranks={})
+    ledger.remove_service_prefix("demo-")
+    ledger.close()
+    ledger = Ledger.open(tmp_path)
+    assert ask(ledger, "select count(*) as calls from calls") == [{"calls": 1}]
+    ledger.close()
+
+
+def test_a_readonly_ledger_takes_nothing(tmp_path):
+    Ledger.open(tmp_path).close()
+    ledger = Ledger.open_readonly(tmp_path)
+    with pytest.raises(LedgerUnavailable, match="open for reading only"):
+        ledger.merge(many(1), price=free, ranks={})
+    assert ask(ledger, "select count(*) as calls from calls") == [{"calls": 0}]
+    ledger.close()
+
+
+def test_a_full_disk_is_told_before_anything_is_written(ledger, monkeypatch):
+    from spanledger.storage import ledger as module
+
+    monkeypatch.setattr(module, "FREE_BYTES_MIN", 1 << 62)
+    with pytest.raises(LedgerUnavailable, match="the disk that holds .* is full .*; free some space"):
+        ledger.merge(many(1), price=free, ranks={})
+    monkeypatch.undo()
+    assert ledger.merge(many(1), price=free, ranks={}).calls == 1
+
+
+def test_big_commits_go_past_the_write_ahead_log(tmp_path):
+    ledger = Ledger.open(tmp_path)
+    ledger.merge(many(10_000), price=free, ranks={})
+    assert (tmp_path / "ledger.duckdb.wal").stat().st_size < 200_000
+    ledger.close()
