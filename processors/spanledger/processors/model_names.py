@@ -1,0 +1,122 @@
+"""Which model a name means: the clauses of the price data, read without guessing.
+
+Every model of a provider has a clause (equals, starts with, contains, …, and, or); the first model whose clause matches
+wins, as in `genai_prices`. What the literal clauses say is kept in a dictionary: a known name costs one look-up.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Final, NamedTuple
+
+from genai_prices.types import (
+    ClauseAnd,
+    ClauseContains,
+    ClauseEndsWith,
+    ClauseEquals,
+    ClauseOr,
+    ClauseRegex,
+    ClauseStartsWith,
+    MatchLogic,
+)
+
+_RESOURCE_PATH: Final = re.compile(r"^(?:projects/.+/)?(?:publishers/[^/]+/)?models/")
+"""What Google's interfaces put in front of a model's id."""
+_ARN: Final = re.compile(r"^arn:aws[^:]*:bedrock:[^:]*:[^:]*:(?P<kind>[^/]+)/(?P<id>.+)$")
+_NAMED_BY_ARN: Final = frozenset({"foundation-model", "inference-profile"})
+"""Resources of Bedrock whose ARN ends in the model's id. All others (application profiles, provisioned and custom
+models) hide the model: https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles.html"""
+_COMPACT_DATE: Final = re.compile(r"-(20\d\d)(\d\d)(\d\d)(?=[-:]|$)")
+"""`gpt-5.2-20251211`, as gateways write what OpenAI calls `gpt-5.2-2025-12-11`."""
+
+
+class Named(NamedTuple):
+    """A model and why it is meant: `rule` is the clause that matched, in words."""
+
+    model_key: str
+    rule: str
+
+
+@dataclass(frozen=True, eq=False)
+class ModelNames:
+    """The model names of one provider; `model_keys` and `clauses` in the order in which they are tried."""
+
+    model_keys: Sequence[str]
+    clauses: Sequence[MatchLogic]
+    _literals: Mapping[str, int] = field(init=False, repr=False)
+    _patterns: Sequence[tuple[int, MatchLogic]] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        literals: dict[str, int] = {}
+        patterns: list[tuple[int, MatchLogic]] = []
+        for position, clause in enumerate(self.clauses):
+            for choice in _choices(clause):
+                if isinstance(choice, ClauseEquals):
+                    literals.setdefault(choice.equals.lower(), position)
+                else:
+                    patterns.append((position, choice))
+        object.__setattr__(self, "_literals", literals)
+        object.__setattr__(self, "_patterns", patterns)
+
+    def find(self, name: str) -> Named | None:
+        """Find the model that a lower-case name means, or None."""
+        literal = self._literals.get(name)
+        for position, pattern in self._patterns:
+            if literal is not None and position >= literal:
+                break
+            if pattern.is_match(name):
+                return Named(self.model_keys[position], describe(pattern))
+        return None if literal is None else Named(self.model_keys[literal], f'equals "{name}"')
+
+
+def spellings(name: str) -> Iterator[str]:
+    """List the ways to read a model's name, lower-case, the one to try first first.
+
+    As it is; without a resource path; with its date as OpenAI writes dates. Of an ARN only the id at its end counts,
+    and only where the kind of resource promises that it is a model's.
+    """
+    name = name.strip().lower()
+    if arn := _ARN.match(name):
+        if arn["kind"] not in _NAMED_BY_ARN:
+            return
+        name = arn["id"]
+    plain = _RESOURCE_PATH.sub("", name)
+    yield from dict.fromkeys(spelling for spelling in (name, plain, _COMPACT_DATE.sub(_dashed, plain)) if spelling)
+
+
+def describe(clause: MatchLogic) -> str:
+    """Say a clause in words, for `price_rule`."""
+    match clause:
+        case ClauseEquals(equals=text):
+            return f'equals "{text}"'
+        case ClauseStartsWith(starts_with=text):
+            return f'starts with "{text}"'
+        case ClauseEndsWith(ends_with=text):
+            return f'ends with "{text}"'
+        case ClauseContains(contains=text):
+            return f'contains "{text}"'
+        case ClauseRegex(regex=text):
+            return f"matches /{text}/"
+        case ClauseAnd(and_=parts):
+            return " and ".join(
+                f"({describe(part)})" if isinstance(part, ClauseOr) else describe(part) for part in parts
+            )
+        case ClauseOr(or_=parts):
+            return " or ".join(map(describe, parts))
+
+
+def _choices(clause: MatchLogic) -> Iterator[MatchLogic]:
+    if isinstance(clause, ClauseOr):
+        for part in clause.or_:
+            yield from _choices(part)
+    else:
+        yield clause
+
+
+def _dashed(found: re.Match[str]) -> str:
+    year, month, day = map(int, found.groups())
+    try:
+        return f"-{date(year, month, day).isoformat()}"
+    except ValueError:  # eight digits that are no date
+        return found.group(0)

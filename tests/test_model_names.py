@@ -1,0 +1,85 @@
+"""Names of models are matched by the clauses of the price data, the first model first, and by nothing else."""
+
+import pytest
+from genai_prices.types import (
+    ClauseAnd,
+    ClauseContains,
+    ClauseEndsWith,
+    ClauseEquals,
+    ClauseOr,
+    ClauseRegex,
+    ClauseStartsWith,
+    MatchLogic,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from spanledger.processors.model_names import ModelNames, Named, describe, spellings
+
+TEXTS = st.text("ab", min_size=1, max_size=3)
+SIMPLE = st.one_of(
+    TEXTS.map(ClauseEquals), TEXTS.map(ClauseStartsWith), TEXTS.map(ClauseEndsWith), TEXTS.map(ClauseContains)
+)
+CLAUSES = st.recursive(
+    SIMPLE,
+    lambda inner: st.lists(inner, min_size=1, max_size=3).map(ClauseOr) | st.lists(inner, min_size=1).map(ClauseAnd),
+)
+
+
+@given(st.lists(CLAUSES, max_size=6), TEXTS)
+def test_the_first_model_whose_clause_matches_is_meant(clauses: list[MatchLogic], name: str) -> None:
+    keys = [f"p/{position}" for position in range(len(clauses))]
+    expected = next((key for key, clause in zip(keys, clauses, strict=True) if clause.is_match(name)), None)
+    found = ModelNames(keys, clauses).find(name)
+    assert (found and found.model_key) == expected
+
+
+def test_the_rule_names_the_clause_that_matched_and_not_its_neighbours() -> None:
+    clause = ClauseOr([ClauseEquals("GPT-4o"), ClauseStartsWith("gpt-4o-2024")])
+    names = ModelNames(["openai/gpt-4o"], [clause])
+    assert names.find("gpt-4o") == Named("openai/gpt-4o", 'equals "gpt-4o"')
+    assert names.find("gpt-4o-2024-08-06") == Named("openai/gpt-4o", 'starts with "gpt-4o-2024"')
+    assert names.find("gpt-4o-mini") is None
+
+
+@pytest.mark.parametrize(
+    ("clause", "words"),
+    [
+        (ClauseEndsWith(":free"), 'ends with ":free"'),
+        (ClauseRegex(r"^o\d$"), r"matches /^o\d$/"),
+        (ClauseOr([ClauseEquals("a"), ClauseContains("b")]), 'equals "a" or contains "b"'),
+        (
+            ClauseAnd([ClauseStartsWith("a"), ClauseOr([ClauseEquals("b"), ClauseEquals("c")])]),
+            'starts with "a" and (equals "b" or equals "c")',
+        ),
+    ],
+)
+def test_a_clause_can_be_said_in_words(clause: MatchLogic, words: str) -> None:
+    assert describe(clause) == words
+
+
+@pytest.mark.parametrize(
+    ("name", "readings"),
+    [
+        ("GPT-4o ", ["gpt-4o"]),
+        ("", []),
+        ("models/gemini-2.5-pro", ["models/gemini-2.5-pro", "gemini-2.5-pro"]),
+        ("publishers/google/models/gemini-2.5-pro", ["publishers/google/models/gemini-2.5-pro", "gemini-2.5-pro"]),
+        (
+            "projects/p/locations/l/publishers/anthropic/models/claude-opus-5",
+            ["projects/p/locations/l/publishers/anthropic/models/claude-opus-5", "claude-opus-5"],
+        ),
+        ("accounts/fireworks/models/kimi-k2", ["accounts/fireworks/models/kimi-k2"]),
+        ("gpt-5.2-20251211", ["gpt-5.2-20251211", "gpt-5.2-2025-12-11"]),
+        ("gpt-5.2-20251311", ["gpt-5.2-20251311"]),
+        (
+            "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-opus-5",
+            ["us.anthropic.claude-opus-5"],
+        ),
+        ("arn:aws-us-gov:bedrock:us-gov-west-1::foundation-model/amazon.nova-pro-v1:0", ["amazon.nova-pro-v1:0"]),
+        ("arn:aws:bedrock:us-east-1:123456789012:application-inference-profile/gpt-4o", []),
+        ("arn:aws:bedrock:us-east-1:123456789012:provisioned-model/gpt-4o", []),
+    ],
+)
+def test_a_name_can_be_read_in_several_ways_but_an_opaque_arn_in_none(name: str, readings: list[str]) -> None:
+    assert list(spellings(name)) == readings
