@@ -1,12 +1,12 @@
 """Readings of OTLP's AnyValue columns: what a value is as text, as an integer, as JSON.
 
-The columns are struct arrays with the members string_value, bool_value, int_value, double_value (Arrow types) and
+A column of them is its members as Arrow arrays, string_value, bool_value, int_value, double_value (Arrow types) and
 array_value, kvlist_value (serialised messages). All functions work on whole columns; only the distinct nested values
 of a batch are ever parsed one by one.
 """
 
-from collections.abc import Callable
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias
 
 import orjson
 import pyarrow as pa
@@ -23,49 +23,62 @@ NO_TEXT: Final = pa.scalar(None, pa.string())
 NO_DOUBLE: Final = pa.scalar(None, pa.float64())
 """Made once: Arrow makes a scalar of each Python value it is given, and looks for a calendar library every time (80 µs)."""
 
+Members: TypeAlias = Mapping[str, pa.Array]
+"""A column of AnyValues: the member that each value uses, NULL in the others."""
+
 DEPTH_MAX: Final = 32
 """Arrays and maps nested deeper than this are cut off with null: nobody reads them, and a bomb is made of them."""
 
 
-def scalars_as_text(values: pa.StructArray) -> pa.StringArray:
+def taken(values: pa.StructArray, index: pa.Array) -> dict[str, pa.Array]:
+    """The members of some values; members that no value of the batch uses cost nothing."""
+    members = {}
+    for member in values.type:
+        column = values.field(member.name)
+        unused = column.null_count == len(column)
+        members[member.name] = pa.nulls(len(index), member.type) if unused else column.take(index)
+    return members
+
+
+def scalars_as_text(values: Members) -> pa.StringArray:
     """Finite numbers and booleans as JSON writes them, arrays joined by commas; NULL for everything else."""
     return _first_said(
-        values.field("int_value").cast(pa.string()),
-        values.field("bool_value").cast(pa.string()),
-        finite(values.field("double_value")).cast(pa.string()),
-        _each_distinct(values.field("array_value"), lambda raw: _joined(_parsed(common_pb2.ArrayValue(), raw))),
+        values["int_value"].cast(pa.string()),
+        values["bool_value"].cast(pa.string()),
+        finite(values["double_value"]).cast(pa.string()),
+        _each_distinct(values["array_value"], lambda raw: _joined(_parsed(common_pb2.ArrayValue(), raw))),
     )
 
 
-def as_integers(values: pa.StructArray) -> pa.Int64Array:
+def as_integers(values: Members) -> pa.Int64Array:
     """Integral doubles and decimal texts as integers; NULL for everything else, integers included."""
-    doubles = values.field("double_value")
+    doubles = values["double_value"]
     whole = pc.and_(pc.less(pc.abs(doubles), 2.0**53), pc.equal(doubles, pc.trunc(doubles)))
-    texts = pc.utf8_trim_whitespace(values.field("string_value"))
+    texts = pc.utf8_trim_whitespace(values["string_value"])
     # Up to 18 digits fit an int64; a longer run of digits is no count.
     digits = pc.match_substring_regex(texts, r"^[+-]?\d{1,18}(\.0+)?$")
     plain = pc.replace_substring_regex(pc.if_else(digits, texts, None), r"^\+|\.0+$", "")
     return pc.coalesce(pc.if_else(whole, doubles, None).cast(pa.int64()), plain.cast(pa.int64()))
 
 
-def as_doubles(values: pa.StructArray) -> pa.DoubleArray:
+def as_doubles(values: Members) -> pa.DoubleArray:
     """Integers and decimal texts as doubles; NULL for everything else, doubles included."""
-    texts = pc.utf8_trim_whitespace(values.field("string_value"))
+    texts = pc.utf8_trim_whitespace(values["string_value"])
     number = pc.match_substring_regex(texts, r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$")
     plain = pc.replace_substring_regex(pc.if_else(number, texts, None), r"^\+", "")
-    return pc.coalesce(values.field("int_value").cast(pa.float64(), safe=False), plain.cast(pa.float64()))
+    return pc.coalesce(values["int_value"].cast(pa.float64(), safe=False), plain.cast(pa.float64()))
 
 
-def as_json(values: pa.StructArray) -> pa.StringArray:
+def as_json(values: Members) -> pa.StringArray:
     """Every value as JSON text; NaN and infinities, bytes and empty values as null."""
-    texts = values.field("string_value")
+    texts = values["string_value"]
     said = _first_said(
         _quoted(texts),
-        values.field("int_value").cast(pa.string()),
-        values.field("bool_value").cast(pa.string()),
-        finite(values.field("double_value")).cast(pa.string()),
-        _each_distinct(values.field("array_value"), lambda raw: _json(_parsed(common_pb2.ArrayValue(), raw))),
-        _each_distinct(values.field("kvlist_value"), lambda raw: _json(_parsed(common_pb2.KeyValueList(), raw))),
+        values["int_value"].cast(pa.string()),
+        values["bool_value"].cast(pa.string()),
+        finite(values["double_value"]).cast(pa.string()),
+        _each_distinct(values["array_value"], lambda raw: _json(_parsed(common_pb2.ArrayValue(), raw))),
+        _each_distinct(values["kvlist_value"], lambda raw: _json(_parsed(common_pb2.KeyValueList(), raw))),
     )
     return said.fill_null(NULL) if said.null_count else said
 

@@ -114,7 +114,7 @@ class Attributes:
             return pa.nulls(self.rows, pa.string())
         found = self.values.field("string_value").take(index)
         if found.null_count > index.null_count:
-            others = any_value.scalars_as_text(self.values.take(index))
+            others = any_value.scalars_as_text(any_value.taken(self.values, index))
             found = others if found.null_count == len(found) else pc.coalesce(found, others)
         empty = pc.equal(found, any_value.NOTHING)
         return pc.if_else(empty, any_value.NO_TEXT, found) if empty.true_count else found
@@ -133,7 +133,7 @@ class Attributes:
             return pa.nulls(self.rows, pa.int64()), np.zeros(self.rows, bool)
         found = self.values.field("int_value").take(index)
         if found.null_count > index.null_count:
-            found = pc.coalesce(found, any_value.as_integers(self.values.take(index)))
+            found = pc.coalesce(found, any_value.as_integers(any_value.taken(self.values, index)))
         numbers = found.fill_null(0).to_numpy(zero_copy_only=False)
         bad = (numbers < 0) | (numbers > COUNT_MAX)
         if found.null_count > index.null_count:
@@ -149,7 +149,7 @@ class Attributes:
             return pa.nulls(self.rows, pa.float64())
         found = self.values.field("double_value").take(index)
         if found.null_count > index.null_count:
-            found = pc.coalesce(found, any_value.as_doubles(self.values.take(index)))
+            found = pc.coalesce(found, any_value.as_doubles(any_value.taken(self.values, index)))
         return any_value.finite(found)
 
     def present(self, *keys: str) -> npt.NDArray[np.bool_]:

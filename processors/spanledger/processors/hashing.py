@@ -41,6 +41,9 @@ def hash_texts(texts: pa.StringArray, seeds: Hashes) -> Hashes:
         return np.zeros(0, np.uint64)
     offsets = np.frombuffer(texts.buffers()[1], np.int32)[texts.offset : texts.offset + count + 1].astype(np.int64)
     lengths = np.diff(offsets)
+    if texts.null_count:
+        # Arrow lets data lie beneath a NULL.
+        lengths[texts.is_null().to_numpy(zero_copy_only=False)] = 0
     # Eight zero bytes behind the data, so that a word can be read from wherever a text begins, the last included.
     buffer = texts.buffers()[2]
     data = np.zeros(int(offsets[-1]) + _WORD_BYTES, np.uint8)

@@ -29,7 +29,7 @@ def rest_as_json(attributes: Attributes, unwanted: Callable[[str], bool], *, kee
     repeated = _repeated(rows, codes)
     if repeated.any():
         pairs, rows, codes = pairs[~repeated], rows[~repeated], codes[~repeated]
-    values = any_value.as_json(attributes.values.take(pa.array(pairs)))
+    values = any_value.as_json(any_value.taken(attributes.values, pa.array(pairs)))
     lost = np.zeros(len(pairs), bool)
     if not keep_content:
         lengths = pc.binary_length(values).to_numpy(zero_copy_only=False)

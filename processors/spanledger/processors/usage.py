@@ -49,8 +49,8 @@ def read_usage(batch: Batch) -> Usage:
     """Read the counts of a batch and check them.
 
     All cache writes default to those of a known lifetime, all audio to the cached audio. The prompt's size is needed
-    always; the output's is not (embeddings have none, a failed call may have none) unless parts of it are said or the
-    record says that it is incomplete. Reasoning above the output is impossible: it proves an output without reasoning,
+    always; the output's is not (embeddings have none, a failed call may have none) unless parts of it are said. A record
+    that says it is incomplete is believed: a stream that was left early reports fewer tokens than are billed. Reasoning above the output is impossible: it proves an output without reasoning,
     which would be priced too low.
     """
     input_tokens, input_said = _counts(batch, "input_tokens")
@@ -93,7 +93,7 @@ def read_usage(batch: Batch) -> Usage:
         output_audio=output_audio,
         output_image=output_image,
         web_searches=web_searches,
-        missing=~input_said | (~output_said & (incomplete | output_parts_only)),
+        missing=incomplete | ~input_said | (~output_said & output_parts_only),
         impossible=absurd
         | (cache_read + cache_write > input_tokens)
         | (cache_write_5m + cache_write_1h > cache_write)
