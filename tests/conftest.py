@@ -1,0 +1,27 @@
+"""What every test may ask for: a real server on a folder of its own, and answers from its ledger."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# `tests` and `benchmarks` are folders of the repository, not installed packages.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from benchmarks.server import Server
+from tests.asking import ask
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    """`spanledger up` as a real process on free ports of loopback; at the end it must go on SIGTERM with exit 0."""
+    with Server(tmp_path / "ledger") as running:
+        yield running
+
+
+@pytest.fixture
+def sql(server: Server) -> Callable[[str], list[dict[str, Any]]]:
+    """Ask the running server's ledger with `spanledger sql --json`; decimals come as text."""
+    return lambda statement: ask(server.data, statement)
