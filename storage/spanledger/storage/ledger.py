@@ -34,6 +34,8 @@ WAL_BYTES_QUIET: Final = 16 << 20
 READERS_MAX: Final = 4
 """Readers at once; more wait, so that a page with twenty charts does not slow the writer down to a crawl."""
 
+READER_WAIT_S: Final = 10.0
+
 REOPEN_AFTER_S: Final = 1.0
 
 _BAD_ROWS: Final = (
@@ -171,7 +173,9 @@ class Ledger:
     @contextmanager
     def reader(self, time_limit_s: float | None = None) -> Iterator[Reader]:
         """A reader on the last commit, for one thread. Raises LedgerUnavailable while the ledger is being reopened."""
-        with self._reading:
+        if not self._reading.acquire(timeout=READER_WAIT_S):
+            raise LedgerUnavailable(f"{READERS_MAX} questions are being answered already; ask again in a moment")
+        try:
             connection = self._connection
             if connection is None:
                 raise LedgerUnavailable(
@@ -180,12 +184,15 @@ class Ledger:
             try:
                 cursor = connection.cursor()
                 cursor.execute("use ledger")
+                cursor.execute("begin transaction read only")
             except duckdb.Error as error:
                 raise LedgerUnavailable(sentence(error)) from error
             try:
                 yield Reader(cursor, time_limit_s)
             finally:
                 cursor.close()
+        finally:
+            self._reading.release()
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file."""

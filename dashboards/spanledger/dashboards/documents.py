@@ -1,0 +1,72 @@
+"""The shapes of answers as JSON has them, the same from a ledger on disk and from a server."""
+
+from typing import Final, TypeAlias, TypedDict
+
+Json: TypeAlias = "str | int | float | bool | list[Json] | dict[str, Json] | None"
+
+TOKENS: Final = (
+    "input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens", "reasoning_tokens",
+)  # fmt: skip
+"""What is counted per group. Counts are inclusive: cache reads and writes are parts of the input, reasoning is part of
+the output."""
+
+
+class Column(TypedDict):
+    """A column of a document: its name and its type, as DuckDB calls it."""
+
+    name: str
+    type: str
+
+
+class Document(TypedDict):
+    """A table as JSON: what `POST /api/v1/sql` answers."""
+
+    columns: list[Column]
+    rows: list[dict[str, Json]]
+    truncated: bool
+
+
+class Measures(TypedDict):
+    """What is known of some calls. `unpriced_why` counts those without a cost by `price_status`."""
+
+    calls: int
+    input_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    output_tokens: int | None
+    reasoning_tokens: int | None
+    cost_usd: str | None
+    unpriced: int
+    unpriced_why: dict[str, int]
+    errors: int
+
+
+class UnpricedModel(TypedDict):
+    """A model of which some calls have no cost, and why (`price_status`)."""
+
+    provider: str | None
+    model: str | None
+    why: str | None
+    calls: int
+
+
+class Report(TypedDict):
+    """A report as JSON has it.
+
+    A group holds the columns named in `by`, and those of Measures; `unpriced_models` are the ten most called.
+    """
+
+    by: list[str]
+    since: str | None
+    until: str | None
+    timezone: str
+    groups: list[dict[str, Json]]
+    total: Measures
+    priced_percent: float | None
+    unpriced_models: list[UnpricedModel]
+
+
+def sentence(error: Exception) -> str:
+    """An error's words as a sentence: with a capital letter and a full stop."""
+    words = str(error).rstrip(".! ")
+    return f"{words[:1].upper()}{words[1:]}{'' if words.endswith('?') else '.'}"
