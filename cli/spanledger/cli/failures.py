@@ -1,7 +1,7 @@
 """How a command fails: one sentence on stderr and an exit code, never a traceback."""
 
 
-class Failed(Exception):  # noqa: N818 - what happened, as the user would say it
+class Failed(Exception):
     """The command could not do what it was asked to (exit code 1). The message: what happened, to what, what to do."""
 
     exit_code = 1

@@ -132,6 +132,7 @@ def start(settings: Settings, parts: ExitStack, stopping: StopSignal) -> Running
             limits,
             fallback=create_app(ledger, keys, Unauthenticated),
             ready=lambda: not stopping.received,
+            counters=counters,
         )
         http = HttpServer(app, settings.http.host, settings.http.port, limits, tls)
         parts.callback(grpc.stop, GRACE_S)

@@ -124,7 +124,7 @@ class Server:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         if key := os.environ.get(KEY_VARIABLE):
             headers["Authorization"] = f"Bearer {key}"
-        request = urllib.request.Request(  # noqa: S310 - only http and https come through __init__
+        request = urllib.request.Request(
             self._url + path, None if body is None else json.dumps(body).encode(), headers
         )
         try:

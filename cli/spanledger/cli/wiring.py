@@ -29,7 +29,10 @@ _log = logging.getLogger("spanledger.wiring")
 
 
 def wire(ledger: Ledger, *, keep_content: bool = False, counters: Counters | None = None) -> tuple[Prepare, Store]:
-    """The two halves of the path into `ledger`: decode and process, then merge and answer."""
+    """The two halves of the path into `ledger`: decode and process, then merge and answer.
+
+    `counters` counts the good spans that are not calls, by reason.
+    """
     priced: Step = partial(price, catalogue=bundled_catalogue())
     counted = counters or Counters()
 
@@ -50,9 +53,7 @@ def wire(ledger: Ledger, *, keep_content: bool = False, counters: Counters | Non
             for at in np.unique(processed.request).tolist():
                 answers[at] = _merge_alone(ledger, processed, priced, at, answers[at])
         for reason, spans in processed.left_out.items():
-            counted.add(f"spans_left_out_{reason}", spans)
-        for rejection in processed.rejections:
-            counted.add("spans_rejected", rejection.spans)
+            counted.add(f"left out: {reason}", spans)
         return answers
 
     return prepare, store
@@ -80,7 +81,7 @@ def _merge_alone(ledger: Ledger, processed: Processed, priced: Step, at: int, an
     try:
         ledger.merge(processed.batch.take(rows), price=priced, ranks=RANKS)
     except RowsRefused as error:
-        _log.error("A request of %d spans cannot be stored: %s", len(rows), error)  # noqa: TRY400 - the cause is in the message
+        _log.error("A request of %d spans cannot be stored: %s", len(rows), error)
         return Refused(f"the spans of this request cannot be stored: {error}")
     except LedgerUnavailable as error:
         raise Unavailable(str(error)) from error

@@ -41,7 +41,7 @@ class Classes:
     @property
     def calls(self) -> npt.NDArray[np.bool_]:
         """Which spans become rows."""
-        return (self.fault == 0) & (self.left_out == CALL)
+        return np.asarray((self.fault == 0) & (self.left_out == CALL))
 
 
 def classify(spans: Spans) -> Classes:
@@ -72,7 +72,7 @@ def _left_out(spans: Spans) -> npt.NDArray[np.int8]:
         modelled = attributes.present(*LABELS["request_model"], *LABELS["response_model"])
         counted = attributes.present(*COUNTS["input_tokens"], *COUNTS["output_tokens"])
         left_out = np.where(silent & ~(modelled & counted), 1 + LEFT_OUT.index("not_genai"), left_out).astype(np.int8)
-    return left_out
+    return np.asarray(left_out)
 
 
 def _verdict(operation: str) -> int:

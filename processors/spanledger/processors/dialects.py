@@ -94,7 +94,7 @@ PROVIDERS: Final[dict[str, str]] = {
     "moonshot": "moonshot_ai",
     "xai": "x_ai",
 }
-"""Names that stand for one of the conventions' provider names, in lower case (deprecated values, and ones in the wild)."""
+"""Names that stand for one of the conventions' provider names, in lower case: deprecated ones, and others in use."""
 
 BILLABLE: Final = frozenset({
     "chat", "generate_content", "text_completion", "embeddings", "embedding", "completion", "text_completions",

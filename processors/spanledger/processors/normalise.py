@@ -18,7 +18,7 @@ from spanledger.processors.decode import Spans
 from spanledger.processors.money import decimals
 from spanledger.processors.redact import is_content
 from spanledger.processors.rest import rest_as_json
-from spanledger.storage.schema import CALLS, COLUMNS, COUNT, LABEL, MONEY, PICO, TIME, Batch
+from spanledger.storage.schema import CALLS, COLUMNS, LABEL, MONEY, PICO, TIME, Batch
 
 STATUS: Final = pa.array(["unset", "ok", "error"])
 """OTLP's status codes 0, 1, 2."""
@@ -70,7 +70,7 @@ def normalise(spans: Spans, senders: Sequence[Sender], ingested_us: int, *, keep
         "ended_at": _times(spans.ended, valid=spans.ended >= spans.started),
         "ingested_at": pa.array(np.full(len(spans), ingested_us), TIME),
         "revision": pa.array(np.zeros(len(spans), np.int32)),
-        "status": pa.DictionaryArray.from_arrays(pa.array(np.clip(spans.status, 0, 2), pa.int32()), STATUS),
+        "status": pa.DictionaryArray.from_arrays(pa.array(_known_status(spans.status)), STATUS),
         "scope_name": _per_scope(spans, spans.scopes.names),
         "scope_version": _per_scope(spans, spans.scopes.versions),
         "attributes": rest_as_json(
@@ -211,6 +211,11 @@ def fixed_bytes(ids: pa.BinaryArray, length: int) -> npt.NDArray[np.uint8]:
     first = int(np.frombuffer(ids.buffers()[1], np.int32)[ids.offset]) if len(ids) else 0
     data = np.frombuffer(ids.buffers()[2] or b"", np.uint8)
     return data[first : first + len(ids) * length].reshape(len(ids), length)
+
+
+def _known_status(codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    """Codes that a later version of OTLP may add are none that we can name: unset."""
+    return np.where((codes >= 0) & (codes < len(STATUS)), codes, 0).astype(np.int32)
 
 
 def _reported(attributes: Attributes) -> pa.Array:

@@ -35,7 +35,7 @@ _NESTED: Final = ("ArrayValue", "KeyValueList")
 class TraceDecoder:
     """Decodes serialised ExportTraceServiceRequests to one Arrow batch, one row a request.
 
-    `texts_as_bytes` reads every string field as bytes: for requests with invalid UTF-8, which the strict decoder refuses.
+    `texts_as_bytes` reads every string field as bytes: for requests with invalid UTF-8, which the other refuses.
     """
 
     def __init__(self, *, texts_as_bytes: bool = False) -> None:

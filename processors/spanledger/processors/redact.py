@@ -19,16 +19,24 @@ DROPPED_KEY: Final = "spanledger.dropped_attributes"
 _CONTENT: Final = re.compile(
     r"""
       gen_ai\.(input|output)\.messages | gen_ai\.system_instructions | gen_ai\.(prompt|completion)(\.|$)
-    | gen_ai\.content\. | gen_ai\.tool\.(call\.arguments|call\.result|definitions|description) | gen_ai\.(user|system|assistant|tool)\.message
-    | gen_ai\.(request|response)\.(body|messages|content) | gen_ai\.choice | gen_ai\.agent\.description | gen_ai\.retrieval\.(query|documents)
+    | gen_ai\.content\.
+    | gen_ai\.tool\.(call\.arguments|call\.result|definitions|description)
+    | gen_ai\.(user|system|assistant|tool)\.message
+    | gen_ai\.(request|response)\.(body|messages|content)
+    | gen_ai\.choice | gen_ai\.agent\.description | gen_ai\.retrieval\.(query|documents)
     | llm\.(prompts|completions|input_messages|output_messages|prompt_template|tools|invocation_parameters)
     | (input|output)\.(value|messages) | embedding\.(text|embeddings) | retrieval\.documents | reranker\.
     | ai\.(prompt|response\.(text|object|toolCalls|reasoning)|toolCall\.(args|result)|value|embedding)
     | traceloop\.entity\.(input|output) | langfuse\.(observation|trace)\.(input|output) | langsmith\.(inputs|outputs)
     | (gcp\.vertex\.agent)\.(llm_request|llm_response|tool_call_args|tool_response|data)
-    | mlflow\.(spanInputs|spanOutputs|chat\.messages) | logfire\.(msg|json_schema) | final_result$ | all_messages_events$ | pydantic_ai\.all_messages
-    | (.*\.)?(prompt|prompts|completion|completions|message|messages|content|input|output|query|question|answer|instructions|arguments|body|text|transcript)$
-    | db\.(statement|query\.text|query\.parameter) | url\.(full|query) | http\.(url|target|request\.header|response\.header)
+    | mlflow\.(spanInputs|spanOutputs|chat\.messages) | logfire\.(msg|json_schema)
+    | final_result$ | all_messages_events$ | pydantic_ai\.all_messages
+    | (.*\.)?(
+          prompt|prompts|completion|completions|message|messages|content|input|output|query|question|answer
+        | instructions|arguments|body|text|transcript
+      )$
+    | db\.(statement|query\.text|query\.parameter)
+    | url\.(full|query) | http\.(url|target|request\.header|response\.header)
     | exception\.(message|stacktrace)
     """,
     re.VERBOSE | re.IGNORECASE,

@@ -160,7 +160,7 @@ class GrpcServer:
             with self._in_flight.share() as share:
                 request = await self._receive(context, share)
                 answer = await self._answers.of(self._submit(request))
-        except Exception as error:  # noqa: BLE001 - answered, and logged where it is not the contract's own word
+        except Exception as error:
             answer = error
         if isinstance(answer, Stored):
             return export_response(answer)

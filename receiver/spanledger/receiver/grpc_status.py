@@ -16,7 +16,7 @@ MESSAGE_CHARACTERS_MAX: Final = 1000
 DETAILS_KEY: Final = "grpc-status-details-bin"
 
 
-class MissingScope(Exception):  # noqa: N818 - named like the errors of the contract
+class MissingScope(Exception):
     """The key is known but not allowed to do this: PERMISSION_DENIED. The message names the scope."""
 
 

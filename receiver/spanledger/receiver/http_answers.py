@@ -35,19 +35,19 @@ NOT_FOUND: Final = Status(code=code_pb2.NOT_FOUND, message="There is nothing her
 NO_SUCH_METHOD: Final = Status(code=code_pb2.UNIMPLEMENTED, message="This page is read with GET.")
 
 
-class Forbidden(Exception):  # noqa: N818 - named like the contract's outcomes, and so are the next ones
+class Forbidden(Exception):
     """A known key that may not do this: PERMISSION_DENIED / 403."""
 
 
-class WrongMethod(Exception):  # noqa: N818
+class WrongMethod(Exception):
     """Not POST: UNIMPLEMENTED / 405."""
 
 
-class UnknownContentType(Exception):  # noqa: N818
+class UnknownContentType(Exception):
     """Neither protobuf nor JSON: UNIMPLEMENTED / 415."""
 
 
-class NotReceived(Exception):  # noqa: N818
+class NotReceived(Exception):
     """A signal of OTLP that is not received here: UNIMPLEMENTED / 501."""
 
 

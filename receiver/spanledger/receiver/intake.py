@@ -161,7 +161,7 @@ class Intake:
         """
         try:
             return [(group, self._prepare([waiting.request for waiting in group]))]
-        except Exception as error:  # noqa: BLE001 - answered, and logged where it is not the request's fault
+        except Exception as error:
             if len(group) == 1:
                 self._answer_failure(group, error, "prepared")
                 return []
@@ -182,7 +182,7 @@ class Intake:
     def _commit(self, group: _Group, prepared: Any) -> None:
         try:
             answered = list(zip(group, self._store(prepared), strict=True))
-        except Exception as error:  # noqa: BLE001 - answered, and logged where it is not the ledger's own word
+        except Exception as error:
             self._answer_failure(group, error, "stored")
             return
         self.counters.add("groups")

@@ -61,7 +61,8 @@ class Refusal:
 @dataclass(frozen=True, slots=True)
 class Merged:
     """What a merge did: calls that the ledger has more than before, records that tell of a call with others, and records
-    that were there already."""
+    that were there already.
+    """
 
     calls: int
     joined: int
