@@ -37,6 +37,9 @@ bench: $(VENV)/.installed ## measure the figures of benchmarks/README.md
 e2e: $(VENV)/.installed ## the real SDKs and the real Collector against a running receiver
 	$(RUN)/pytest tests/e2e $(ARGS)
 
+docs: $(VENV)/.installed ## renew the generated parts of the documents
+	$(RUN)/python docs/generate.py
+
 dist: $(VENV)/.installed ## build the wheel and the source distribution
 	$(UV) build --quiet
 

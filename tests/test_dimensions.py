@@ -2,10 +2,10 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.records import batch, record
 
 from spanledger.storage.dimensions import key_of, split
 from spanledger.storage.schema import COLUMNS, DIMENSION_KEYS, DIMENSIONS, FACTS, LABEL
-from tests.records import batch, record
 
 
 def test_every_label_column_lies_in_exactly_one_dimension():

@@ -4,11 +4,11 @@ import threading
 from decimal import Decimal
 
 import pytest
+from tests.records import batch, free, many, record
 
 from spanledger.storage.errors import LedgerError, LedgerUnavailable, QueryTimeout, RowsRefused
 from spanledger.storage.ledger import Ledger, Refusal
 from spanledger.storage.schema import COLUMNS
-from tests.records import batch, free, many, record
 
 
 @pytest.fixture

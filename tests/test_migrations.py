@@ -5,7 +5,7 @@ import pytest
 
 from spanledger.storage import migrations
 from spanledger.storage.migrations import MIGRATIONS, migrate
-from spanledger.storage.schema import COUNT, DIMENSION_KEYS, DIMENSIONS, FACTS, HASH, MONEY, TEXT, TIME, COLUMNS
+from spanledger.storage.schema import COLUMNS, COUNT, DIMENSION_KEYS, DIMENSIONS, FACTS, HASH, MONEY, TEXT, TIME
 
 TYPES = {TEXT: "VARCHAR", COUNT: "BIGINT", HASH: "UBIGINT", TIME: "TIMESTAMP WITH TIME ZONE", MONEY: "DECIMAL(18,12)"}
 

@@ -6,11 +6,11 @@ import sys
 
 import duckdb
 import pytest
+from tests.records import free, many
 
 from spanledger.storage.errors import LedgerBehind, LedgerError, LedgerInUse, LedgerTooNew
 from spanledger.storage.ledger import Ledger
 from spanledger.storage.mark import Mark, MarkFile, read_mark
-from tests.records import free, many
 
 CRASH = """
 import os, sys

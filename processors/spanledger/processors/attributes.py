@@ -105,7 +105,7 @@ class Attributes:
         return pa.array(at, mask=missing) if missing.any() else pa.array(at)
 
     def text(self, *keys: str) -> pa.StringArray:
-        """The value under the first of `keys` as text: numbers and booleans as JSON writes them, lists joined by commas.
+        """The value under the first of `keys`: numbers and booleans as JSON writes them, lists joined by commas.
 
         An empty text says nothing and is NULL, like a value that has no text (bytes, a map, NaN).
         """

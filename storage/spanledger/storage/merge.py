@@ -303,11 +303,11 @@ def _stored(
     try:
         rows = connection.execute(
             f"""
-            select calls.*, wanted.call_group from calls join wanted using (call_id)
-            where calls.revision = 0 and calls.started_at between {_between(*window)}
+            select records.*, wanted.call_group from call_records as records join wanted using (call_id)
+            where records.revision = 0 and records.started_at between {_between(*window)}
             union all by name
-            select observations.*, wanted.call_group from observations join wanted using (call_id)
-            where observations.started_at between {_between(*window)}
+            select records.*, wanted.call_group from observation_records as records join wanted using (call_id)
+            where records.started_at between {_between(*window)}
             """
         ).to_arrow_table()
     finally:

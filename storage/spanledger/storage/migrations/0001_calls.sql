@@ -160,7 +160,8 @@ create table rejections (
     spans ubigint not null
 );
 
-create view calls as
+-- The rows with their texts put back, as the merge reads them.
+create view call_records as
 select
     facts.call_id,
     origins.tenant,
@@ -241,13 +242,13 @@ select
     origins.scope_version,
     origins.dialect,
     facts.sample_weight,
-    facts.attributes::json as attributes
+    facts.attributes
 from call_facts as facts
 join origins using (origin_key)
 join models using (model_key)
 join owners using (owner_key);
 
-create view observations as
+create view observation_records as
 select
     facts.call_id,
     origins.tenant,
@@ -328,8 +329,13 @@ select
     origins.scope_version,
     origins.dialect,
     facts.sample_weight,
-    facts.attributes::json as attributes
+    facts.attributes
 from observation_facts as facts
 join origins using (origin_key)
 join models using (model_key)
 join owners using (owner_key);
+
+-- What users ask; JSON is parsed for those who look at it only.
+create view calls as select * replace (attributes::json as attributes) from call_records;
+
+create view observations as select * replace (attributes::json as attributes) from observation_records;

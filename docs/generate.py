@@ -1,0 +1,193 @@
+"""Writes the parts of the documents that the code knows better: run by `make docs`, checked by tests/test_docs.py.
+
+A generated part stands between two comment lines, `<!-- generated: NAME -->` and `<!-- end of NAME -->`; the rest of
+the page is written by hand.
+"""
+
+import ast
+import inspect
+import sys
+from pathlib import Path
+from typing import Final
+
+import pyarrow as pa
+
+from spanledger.cli import settings
+from spanledger.storage import schema
+
+FOLDER: Final = Path(__file__).resolve().parent
+
+GROUPS: Final = {
+    "Identity": schema.IDENTITY,
+    "Time": schema.TIMES,
+    "What was called": schema.WHAT,
+    "Usage": schema.USAGE,
+    "Money": schema.MONEY_COLUMNS,
+    "Who": schema.WHO,
+    "Where": schema.WHERE,
+    "The rest": schema.REST,
+}
+
+MEANINGS: Final = {
+    "call_id": "identity of the call: from the response id where one is known, else from the span",
+    "tenant": "whose call it is: of the API key that sent it, or `default`",
+    "trace_id": "trace the call belongs to, 32 lower-case hex digits",
+    "span_id": "span of the call, 16 lower-case hex digits",
+    "parent_span_id": "the span around it",
+    "response_id": "the provider's id of the answer (`chatcmpl-…`, `resp_…`, `msg_…`)",
+    "request_id": "the provider's id of the HTTP request (`req_…`)",
+    "span_hash": "hash of tenant, trace and span; one of the call's names",
+    "response_hash": "hash of tenant and response id; NULL where there is none",
+    "sources": "the emitters that saw the call, sorted, joined by commas",
+    "revision": "0, and one more for every record that joined later",
+    "started_at": "when the call began, UTC",
+    "ended_at": "when it ended, UTC",
+    "time_to_first_chunk_s": "seconds until the first piece of a streamed answer",
+    "ingested_at": "when the ledger took it in, UTC",
+    "operation": "`chat`, `generate_content`, `embeddings`, …",
+    "provider": "`openai`, `anthropic`, `gcp.gemini`, …: the names of the semantic conventions",
+    "request_model": "the model that was asked for",
+    "response_model": "the model that answered, as the provider names it",
+    "service_tier": "the provider's tier, where said (`default`, `flex`, `priority`, `batch`)",
+    "speed": "a speed mode that changes the price, where said",
+    "region": "the provider's region, where said",
+    "stream": "`true`, `false`, or NULL: not said",
+    "finish_reasons": "why the answer ended, joined by commas",
+    "status": "`ok`, `error` or `unset`, as the span said",
+    "error_type": "what went wrong",
+    "input_tokens": "all of the prompt; cache reads and writes are parts of it",
+    "cache_read_tokens": "part of the input that was read from the provider's cache",
+    "cache_write_tokens": "part of the input that was written to the cache",
+    "cache_write_5m_tokens": "part of the cache writes that lives five minutes",
+    "cache_write_1h_tokens": "part of the cache writes that lives an hour",
+    "output_tokens": "all of the answer, reasoning included",
+    "reasoning_tokens": "part of the output that was reasoning",
+    "input_audio_tokens": "part of the input that was audio",
+    "cache_read_audio_tokens": "part of the cache reads that was audio",
+    "output_audio_tokens": "part of the output that was audio",
+    "input_image_tokens": "part of the input that was images",
+    "output_image_tokens": "part of the output that was images",
+    "web_searches": "searches the provider ran for the call",
+    "usage_rule": "how the input count was read",
+    "partial": "true when the record says itself that it does not know all of the usage",
+    "cost_usd": "what the call cost, US dollars; NULL when unknown, never a guess",
+    "cost_input_usd": "of it: the part of the input that no cache was involved in",
+    "cost_cache_read_usd": "of it: cache reads",
+    "cost_cache_write_usd": "of it: cache writes",
+    "cost_output_usd": "of it: the output",
+    "cost_fees_usd": "of it: searches and other things charged by the piece",
+    "reported_cost_usd": "what the emitter said it cost; kept apart, never used as the cost",
+    "cost_basis": "what kind of amount `cost_usd` is: `billed`, `estimated` or `api_equivalent`",
+    "price_status": "`priced`, or why there is no cost",
+    "price_id": "the entry of the price list that was used",
+    "catalogue_id": "the version of the price list that was used",
+    "price_rule": "how the model's name was found in the price list",
+    "user_id": "the user the call was made for",
+    "session_id": "conversation or session",
+    "team": "team",
+    "project": "project",
+    "feature": "feature of the application",
+    "cost_center": "cost centre",
+    "application": "application",
+    "agent_name": "the agent that made the call",
+    "workflow": "the workflow it was part of",
+    "repository": "source repository",
+    "git_branch": "branch of it",
+    "api_key_id": "the Spanledger key it was sent with",
+    "machine": "the machine it came from",
+    "service_name": "`service.name` of the resource",
+    "service_version": "`service.version`",
+    "environment": "`deployment.environment.name`",
+    "host_name": "`host.name`",
+    "cloud_provider": "`cloud.provider`",
+    "cloud_region": "`cloud.region`",
+    "instance_id": "`service.instance.id`",
+    "k8s_namespace": "`k8s.namespace.name`",
+    "k8s_pod": "`k8s.pod.name`",
+    "scope_name": "the instrumentation that made the span",
+    "scope_version": "its version",
+    "dialect": "how the span was read",
+    "sample_weight": "how many calls this one stands for where the sender sampled",
+    "attributes": "a JSON object: what no column wants, content left out",
+}
+"""Column of `calls` → its meaning, for readers who have not seen the source."""
+
+
+def sql_type(name: str, kind: pa.DataType) -> str:
+    """The type that a user of SQL sees."""
+    if name == "attributes":
+        return "JSON"  # travels and lies as text; the view makes it JSON
+    if pa.types.is_dictionary(kind) or pa.types.is_string(kind):
+        return "VARCHAR"
+    if pa.types.is_decimal(kind):
+        return f"DECIMAL({kind.precision},{kind.scale})"
+    names = {pa.int64(): "BIGINT", pa.int32(): "INTEGER", pa.uint64(): "UBIGINT", pa.float64(): "DOUBLE",
+             pa.bool_(): "BOOLEAN", schema.TIME: "TIMESTAMPTZ"}  # fmt: skip
+    return names[kind]
+
+
+def columns() -> str:
+    """The table of the columns of `calls`."""
+    lines: list[str] = []
+    for title, members in GROUPS.items():
+        lines += [f"### {title}", "", "| column | type | meaning |", "|---|---|---|"]
+        lines += [f"| `{name}` | {sql_type(name, kind)} | {MEANINGS[name]} |" for name, kind in members.items()]
+        lines.append("")
+    return "\n".join(lines)
+
+
+def setting_meanings() -> dict[str, str]:
+    """Setting → the docstring under it in the source, which is its meaning."""
+    (settings_class,) = ast.parse(inspect.getsource(settings.Settings)).body
+    assert isinstance(settings_class, ast.ClassDef)
+    meanings = {}
+    for field, text in zip(settings_class.body, settings_class.body[1:], strict=False):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(text, ast.Expr):
+            meanings[field.target.id] = inspect.cleandoc(str(ast.literal_eval(text.value)))
+    return meanings
+
+
+def setting_default(name: str) -> str:
+    """A setting's default as the page shows it."""
+    field = settings.Settings.model_fields[name]
+    if field.default_factory is not None:
+        return "see below"
+    return "none" if field.default is None else f"`{str(field.default).lower()}`"
+
+
+def settings_table() -> str:
+    """The table of all settings."""
+    lines = ["| flag | variable | in spanledger.toml | default | meaning |", "|---|---|---|---|---|"]
+    for name, meaning in setting_meanings().items():
+        flag, variable = f"--{name.replace('_', '-')}", f"{settings.PREFIX}{name.upper()}"
+        lines.append(f"| `{flag}` | `{variable}` | `{name}` | {setting_default(name)} | {meaning} |")
+    return "\n".join(lines)
+
+
+PARTS: Final = {"columns": ("sql.md", columns), "settings": ("configuration.md", settings_table)}
+"""Name of a generated part → its page and what writes it."""
+
+
+def with_part(page: str, name: str, text: str) -> str:
+    """The page with the part between its two comment lines replaced."""
+    begin, end = f"<!-- generated: {name} -->", f"<!-- end of {name} -->"
+    if page.count(begin) != 1 or page.count(end) != 1:
+        raise SystemExit(f"The page has no single place for the part {name!r}: {begin} … {end}")
+    before, rest = page.split(begin)
+    after = rest.split(end)[1]
+    return f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}"
+
+
+def main() -> None:
+    """Rewrite every generated part."""
+    for name, (file_name, write) in PARTS.items():
+        path = FOLDER / file_name
+        page = path.read_text(encoding="utf-8")
+        renewed = with_part(page, name, write())
+        if renewed != page:
+            path.write_text(renewed, encoding="utf-8")
+            sys.stdout.write(f"docs/{file_name}: {name} renewed\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""Redact: what was said never reaches the ledger, facts about a call do."""
+
+import pytest
+from tests.oracle import WANTED, body, calls, span
+
+from spanledger.processors.redact import is_content
+
+SECRET = "my secret"
+CONTENT = [
+    "gen_ai.input.messages", "gen_ai.output.messages", "gen_ai.system_instructions", "gen_ai.prompt",
+    "gen_ai.completion", "gen_ai.prompt.0.content", "gen_ai.completion.0.tool_calls.0.arguments",
+    "gen_ai.content.prompt", "gen_ai.tool.definitions", "gen_ai.tool.call.arguments", "gen_ai.tool.call.result",
+    "gen_ai.tool.description", "gen_ai.user.message", "gen_ai.choice", "gen_ai.request.messages",
+    "gen_ai.response.content", "gen_ai.agent.description", "gen_ai.retrieval.query", "llm.prompts",
+    "llm.completions.0.text", "llm.input_messages.0.message.content", "llm.output_messages.3.message.role",
+    "llm.prompt_template.template", "llm.tools.0.tool.json_schema", "llm.invocation_parameters", "input.value",
+    "output.value", "embedding.embeddings.0.embedding.text", "retrieval.documents.0.document.content", "reranker.query",
+    "ai.prompt", "ai.prompt.messages", "ai.response.text", "ai.response.object", "ai.response.toolCalls",
+    "ai.toolCall.args", "traceloop.entity.input", "traceloop.entity.output", "langfuse.observation.input",
+    "langsmith.outputs", "gcp.vertex.agent.llm_request", "gcp.vertex.agent.tool_response", "mlflow.spanInputs",
+    "logfire.msg", "final_result", "all_messages_events", "pydantic_ai.all_messages", "my.app.prompt", "app.message",
+    "content", "query", "QUESTION", "some.Answer", "db.statement", "db.query.text", "url.full", "url.query", "http.url",
+    "http.target", "http.request.header.authorization", "exception.message", "exception.stacktrace",
+]  # fmt: skip
+FACTS = [
+    "gen_ai.request.max_tokens", "gen_ai.request.temperature", "gen_ai.output.type", "gen_ai.usage.input_tokens",
+    "gen_ai.agent.name", "gen_ai.tool.name", "gen_ai.tool.call.id", "gen_ai.data_source.id",
+    "gen_ai.request.choice.count", "gen_ai.agent.id", "server.address", "server.port", "http.response.status_code",
+    "http.request.method", "http.route", "url.scheme", "network.peer.address", "openai.api.type",
+    "openai.response.system_fingerprint", "app.tenant", "promptly", "message_count", "content_type", "app.input_kind",
+    "ai.model.id", "ai.usage.promptTokens", "llm.model_name", "llm.token_count.total", "input.mime_type", "error.type",
+    "thread.name",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", CONTENT)
+def test_what_was_said_is_content(key):
+    assert is_content(key)
+
+
+@pytest.mark.parametrize("key", FACTS)
+def test_facts_about_a_call_are_not(key):
+    assert not is_content(key)
+
+
+def test_no_key_that_fills_a_column_is_content():
+    assert not [key for key in WANTED if is_content(key)]
+
+
+@pytest.mark.parametrize("said", [SECRET, [SECRET], {"a": SECRET}, [{"role": "user", "content": SECRET}]])
+def test_content_is_in_no_column_of_a_row(said):
+    (row,) = calls(body(span({"gen_ai.operation.name": "chat"} | dict.fromkeys(CONTENT, said))))
+    assert SECRET not in str(row)
+    assert row["attributes"] is None
+
+
+def test_content_is_kept_where_the_operator_asks_for_it():
+    (row,) = calls(body(span({"gen_ai.operation.name": "chat", "gen_ai.prompt": SECRET * 1000})), keep_content=True)
+    assert row["attributes"] == f'{{"gen_ai.prompt":"{SECRET * 1000}"}}'
+
+
+def test_content_of_a_resource_is_read_by_nobody():
+    resource = {"service.name": "app", "gen_ai.prompt": SECRET, "process.command_line": SECRET}
+    (row,) = calls(body(span({"gen_ai.operation.name": "chat"}), resource=resource))
+    assert row["service_name"] == "app"
+    assert SECRET not in str(row)
