@@ -21,7 +21,7 @@ NO_COUNT: Final = pa.scalar(None, pa.int64())
 NO_CODE: Final = pa.scalar(None, pa.int32())
 NO_TEXT: Final = pa.scalar(None, pa.string())
 NO_DOUBLE: Final = pa.scalar(None, pa.float64())
-"""Made once: Arrow makes a scalar of each Python value it is given, and looks for a calendar library each time: 80 µs."""
+"""Made once: Arrow makes a scalar of each Python value given, and looks for a calendar library each time: 80 µs."""
 
 Members: TypeAlias = Mapping[str, pa.Array]
 """A column of AnyValues: the member that each value uses, NULL in the others."""
