@@ -2,9 +2,8 @@
 
 from typing import Final
 
-from tests.crash import survive
-
 from benchmarks.figure import Figure, Session
+from tests.crash import survive
 
 KILLS: Final = 500
 SEED: Final = 500

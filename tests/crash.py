@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 import duckdb
+
 from benchmarks.load import Plan, Sender
 from benchmarks.server import Server
 from benchmarks.workload import Workload

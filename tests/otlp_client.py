@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from typing import Self
 
 import grpc
-from benchmarks.load import EXPORT
-from benchmarks.server import Server
 from google.rpc import error_details_pb2, status_pb2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
+
+from benchmarks.load import EXPORT
+from benchmarks.server import Server
 
 TIMEOUT_S = 30.0
 PROTOBUF = "application/x-protobuf"

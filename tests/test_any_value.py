@@ -8,10 +8,11 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.oracle import as_count, as_number, as_text, body, plain, scalars, span, value
 
 from spanledger.processors import any_value
 from spanledger.processors.decode import decode
+from tests.oracle import as_count, as_number, as_text, plain
+from tests.otlp_requests import body, scalars, span, value
 
 nested = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
-from tests.ledger_rows import fill
 
 from spanledger.dashboards.api import create_app
 from spanledger.receiver import keys as api_keys
 from spanledger.receiver.contract import Unauthenticated
 from spanledger.receiver.keys import Keys
 from spanledger.storage.ledger import Ledger
+from tests.ledger_rows import fill
 
 ROWS: list[dict[str, object]] = [
     {"provider": "openai", "cost_usd": Decimal("0.000000000001"), "price_status": "priced", "input_tokens": 3},

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from tests.oracle import body, span
 
 from spanledger.processors.attributes import COUNT_MAX, Attributes
 from spanledger.processors.decode import decode
+from tests.otlp_requests import body, span
 
 
 def attributes(*rows: object) -> Attributes:

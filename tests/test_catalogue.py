@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from genai_prices.data import providers
 from genai_prices.data_snapshot import DataSnapshot
-from tests.price_calls import literals
 
 from spanledger.processors.catalogue import Catalogue, Match
 from spanledger.processors.price_data import bundled_catalogue
+from tests.price_calls import literals
 
 
 @pytest.fixture(scope="module")

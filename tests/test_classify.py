@@ -1,11 +1,11 @@
 """Classify: only what a vendor bills becomes a row; what cannot be stored is a fault, whatever it is."""
 
 import pytest
-from tests.oracle import STARTED_NS, body, span
 
 from spanledger.processors.classify import EARLIEST_NS, FAULTS, LATEST_NS, LEFT_OUT, classify
 from spanledger.processors.decode import decode
 from spanledger.processors.dialects import BILLABLE, COUNTS, ROLL_UPS
+from tests.otlp_requests import STARTED_NS, body, span
 
 
 def class_of(attributes: dict[str, object], **fields: object) -> str:

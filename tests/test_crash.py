@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from tests.crash import CLEAN, survive
 
 KILLS = 25

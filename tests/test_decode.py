@@ -4,10 +4,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests import oracle
-from tests.oracle import CHARS_BROKEN, STARTED_NS, answered, body, broken, calls, expected, mended, pairs, span
 
 from spanledger.processors.decode import Spans, decode
+from tests import otlp_requests
+from tests.oracle import answered, calls, expected
+from tests.otlp_requests import CHARS_BROKEN, STARTED_NS, body, broken, mended, pairs, span
 
 CHAT = {"gen_ai.operation.name": "chat"}
 MENDED = "\ufffd\ufffd\ufffd("
@@ -111,7 +112,7 @@ def test_a_list_or_map_with_broken_utf8_is_null_and_the_span_stored():
 
 
 @settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
-@given(oracle.bodies, st.lists(oracle.scalars.filter(lambda said: said is not None), max_size=4))
+@given(otlp_requests.bodies, st.lists(otlp_requests.scalars.filter(lambda said: said is not None), max_size=4))
 def test_a_mended_body_is_otherwise_the_one_that_was_sent(random_body, said):
     """The lenient reading and the strict one are the same but for the broken texts."""
     extra = [(f"key {number} {CHARS_BROKEN}", value) for number, value in enumerate(said)]

@@ -10,20 +10,20 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from benchmarks.server import Server
 from genai_prices import Usage, calc_price
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
-from tests.asking import ask
 
+from benchmarks.server import Server
 from spanledger.cli.wiring import wire
 from spanledger.instrumentation.demo.company import APPS, IN_HOUSE, MARK, SERVICE_PREFIX, TEAMS
 from spanledger.instrumentation.demo.month import Day, Story, plan, play
 from spanledger.instrumentation.demo.plan import CALLS
 from spanledger.receiver.contract import Request, Stored
 from spanledger.storage.ledger import Ledger
+from tests.asking import ask
 
 UNTIL = datetime(2026, 11, 20, 17, 30, tzinfo=UTC)  # a Friday afternoon
 WEEK = Story(until=UNTIL, days=7, calls_per_day=300, seed=7)

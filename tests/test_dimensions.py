@@ -2,10 +2,10 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.records import batch, record
 
 from spanledger.storage.dimensions import key_of, split
 from spanledger.storage.schema import COLUMNS, DIMENSION_KEYS, DIMENSIONS, FACTS, LABEL
+from tests.records import batch, record
 
 
 def test_every_label_column_lies_in_exactly_one_dimension():
@@ -28,14 +28,14 @@ def test_rows_find_their_texts_again_by_their_keys(pairs):
     facts, dimensions = split(rows)
     assert facts.column_names == [*FACTS, *DIMENSION_KEYS.values()]
     places = [DIMENSIONS["owners"].index(name) for name in ("team", "feature")]
-    found = [tuple(dimensions["owners"][key][place] for place in places) for key in facts.column("owner_key").to_pylist()]
+    owners = [dimensions["owners"][key] for key in facts.column("owner_key").to_pylist()]
+    found = [tuple(owner[place] for place in places) for owner in owners]
     assert found == pairs
     assert len(dimensions["owners"]) == len(set(pairs))
 
 
 def test_as_many_texts_as_rows_still_fit():
-    rows = batch(
-        record(n, **{name: f"{name}-{n}" for name in DIMENSIONS["models"] if name not in ("operation",)}) for n in range(3000)
-    )
+    names = [name for name in DIMENSIONS["models"] if name != "operation"]
+    rows = batch(record(n, **{name: f"{name}-{n}" for name in names}) for n in range(3000))
     facts, dimensions = split(rows)
     assert len(set(facts.column("model_key").to_pylist())) == 3000 == len(dimensions["models"])

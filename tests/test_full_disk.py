@@ -10,6 +10,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+
 from benchmarks.server import Server
 from benchmarks.workload import Workload
 from tests.crash import CLEAN, found

@@ -1,6 +1,7 @@
 """What the fuzzer once found stays found, and a short search finds nothing new."""
 
 import pytest
+
 from tests.fuzz.targets import CORPUS, outcome, seeds
 from tests.mutation import mutated
 

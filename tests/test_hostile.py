@@ -16,9 +16,10 @@ from typing import Any
 import grpc
 import pytest
 import zstandard
+from google.rpc import status_pb2
+
 from benchmarks.server import Server, status_mb
 from benchmarks.workload import NANOSECONDS_PER_S, Workload
-from google.rpc import status_pb2
 from tests.hostile_spans import (
     ACCEPTED,
     BROKEN_UTF8,

@@ -1,11 +1,12 @@
 """Identify: a span and a response id name a call within one tenant, the same in any batch."""
 
 import pytest
-from tests.oracle import INGESTED_US, body, calls, span
 
 from spanledger.processors.identify import RESPONSE_ID_BYTES_MIN, identify
 from spanledger.processors.normalise import Sender
 from spanledger.processors.pipeline import process
+from tests.oracle import INGESTED_US, calls
+from tests.otlp_requests import body, span
 
 HASHES = ("span_hash", "response_hash", "call_id")
 

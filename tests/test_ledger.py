@@ -4,11 +4,11 @@ import threading
 from decimal import Decimal
 
 import pytest
-from tests.records import batch, free, many, record
 
 from spanledger.storage.errors import LedgerError, LedgerUnavailable, QueryTimeout, RowsRefused
 from spanledger.storage.ledger import Ledger, Refusal
 from spanledger.storage.schema import COLUMNS
+from tests.records import batch, free, many, record
 
 
 @pytest.fixture
@@ -31,9 +31,9 @@ def test_the_view_has_every_column_of_the_schema_in_its_order(ledger):
 
 def test_every_column_survives_the_way_through_the_ledger(ledger):
     told = record(
-        1, "chatcmpl-aaaa", team="ml", service_name="chatbot", user_id="ann", session_id="s", cost_usd=Decimal("0.000000000001"),
-        web_searches=2, partial=True, time_to_first_chunk_s=0.25, attributes='{"a":1}', sample_weight=2.0, stream="true",
-        reported_cost_usd=Decimal("999999.999999999999"),
+        1, "chatcmpl-aaaa", team="ml", service_name="chatbot", user_id="ann", session_id="s", web_searches=2,
+        partial=True, time_to_first_chunk_s=0.25, attributes='{"a":1}', sample_weight=2.0, stream="true",
+        cost_usd=Decimal("0.000000000001"), reported_cost_usd=Decimal("999999.999999999999"),
     )  # fmt: skip
     ledger.merge(batch([told]), price=free, ranks={})
     (row,) = ask(ledger, "select * from calls")
@@ -75,8 +75,9 @@ def test_a_reader_sees_the_last_commit_while_the_writer_goes_on(ledger):
 
 
 def test_a_query_past_its_time_is_stopped(ledger):
-    with ledger.reader(time_limit_s=0.2) as reader, pytest.raises(QueryTimeout, match="ran for more than 0.2 s"):
-        reader.query("select count(*) from range(100000) a, range(100000) b, range(100) c where a.range + b.range = c.range")
+    endless = "select count(*) from range(100000) a, range(100000) b, range(100) c where a.range + b.range = c.range"
+    with ledger.reader(time_limit_s=0.2) as reader, pytest.raises(QueryTimeout, match=r"ran for more than 0\.2 s"):
+        reader.query(endless)
     assert ask(ledger, "select 1 as one") == [{"one": 1}]
 
 
@@ -116,7 +117,7 @@ def test_a_full_disk_is_told_before_anything_is_written(ledger, monkeypatch):
     from spanledger.storage import ledger as module
 
     monkeypatch.setattr(module, "FREE_BYTES_MIN", 1 << 62)
-    with pytest.raises(LedgerUnavailable, match="the disk that holds .* is full .*; free some space"):
+    with pytest.raises(LedgerUnavailable, match=r"the disk that holds .* is full .*; free some space"):
         ledger.merge(many(1), price=free, ranks={})
     monkeypatch.undo()
     assert ledger.merge(many(1), price=free, ranks={}).calls == 1

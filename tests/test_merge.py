@@ -7,9 +7,9 @@ from itertools import permutations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.records import NOON, batch, free, many, record
 
 from spanledger.storage.ledger import Ledger
+from tests.records import NOON, batch, free, many, record
 
 RANKS = {"sdk": 0, "first": 1, "framework": 5}
 

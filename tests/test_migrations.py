@@ -18,7 +18,8 @@ def connection():
 
 
 def columns(connection, table):
-    return dict(connection.execute(f"select column_name, data_type from duckdb_columns() where table_name = '{table}'").fetchall())
+    question = f"select column_name, data_type from duckdb_columns() where table_name = '{table}'"
+    return dict(connection.execute(question).fetchall())
 
 
 def test_the_tables_hold_the_columns_of_the_schema(connection):

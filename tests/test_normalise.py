@@ -6,11 +6,12 @@ from decimal import Decimal
 
 import pyarrow as pa
 import pytest
-from tests.oracle import EPOCH, INGESTED_US, STARTED_NS, body, call, calls, processed, span
 
 from spanledger.processors.dialects import PROVIDERS
 from spanledger.processors.normalise import NO_OUTPUT, hex_text
 from spanledger.storage.schema import CALLS, COSTS
+from tests.oracle import EPOCH, INGESTED_US, call, calls, processed
+from tests.otlp_requests import STARTED_NS, body, span
 
 CHAT = {"gen_ai.operation.name": "chat"}
 IN, OUT = "gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens"

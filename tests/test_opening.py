@@ -3,14 +3,18 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import duckdb
 import pytest
-from tests.records import free, many
 
 from spanledger.storage.errors import LedgerBehind, LedgerError, LedgerInUse, LedgerTooNew
 from spanledger.storage.ledger import Ledger
 from spanledger.storage.mark import Mark, MarkFile, read_mark
+from tests.records import free, many
+
+ROOT = Path(__file__).resolve().parents[1]
+"""From here a process of its own imports `tests`."""
 
 CRASH = """
 import os, sys
@@ -23,11 +27,26 @@ for turn in range(20):
 os._exit(9)  # no checkpoint: every row but the schema is in the write-ahead log
 """
 
+HOLD = """
+import sys
+from pathlib import Path
+from spanledger.storage.ledger import Ledger
+ledger = Ledger.open(Path(sys.argv[1]))
+print("open", flush=True)
+sys.stdin.read()
+ledger.close()
+"""
+
+
+def flip_a_bit(data):
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
 
 @pytest.fixture
 def crashed(tmp_path):
     """A ledger of 2,000 acknowledged calls whose process died, write-ahead log and all."""
-    ended = subprocess.run([sys.executable, "-c", CRASH, str(tmp_path)], check=False, cwd=os.getcwd())
+    ended = subprocess.run([sys.executable, "-c", CRASH, str(tmp_path)], check=False, cwd=ROOT)
     assert ended.returncode == 9
     assert (tmp_path / "ledger.duckdb.wal").stat().st_size > 100_000
     return tmp_path
@@ -74,15 +93,15 @@ def test_a_lost_log_is_noticed_by_a_reader_too(crashed):
 @pytest.mark.parametrize(
     "damage",
     [
-        pytest.param(lambda data: data[: len(data) // 2] + bytes([data[len(data) // 2] ^ 1]) + data[len(data) // 2 + 1 :], id="flipped bit"),
+        pytest.param(flip_a_bit, id="flipped bit"),
         pytest.param(lambda data: data[:-2000] + os.urandom(2000), id="garbage tail"),
         # DuckDB 2.0.0 reads past zeros at the end; 1.5.5 does not.
         pytest.param(lambda data: data + bytes(4096), id="zeros behind"),
     ],
-)  # fmt: skip
+)
 def test_a_damaged_log_refuses_rather_than_open_with_less(crashed, damage):
     change_wal(crashed, damage)
-    with pytest.raises(LedgerError, match="restore ledger.duckdb and ledger.duckdb.wal from a snapshot"):
+    with pytest.raises(LedgerError, match=r"restore ledger\.duckdb and ledger\.duckdb\.wal from a snapshot"):
         Ledger.open(crashed)
 
 
@@ -108,11 +127,8 @@ def test_moving_the_mark_away_accepts_the_loss(crashed):
 
 
 def test_a_ledger_in_use_says_by_whom(tmp_path):
-    holder = subprocess.Popen(
-        [sys.executable, "-c", "import sys; from pathlib import Path; from spanledger.storage.ledger import Ledger\n"
-         "ledger = Ledger.open(Path(sys.argv[1])); print('open', flush=True); sys.stdin.read(); ledger.close()", str(tmp_path)],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
+    command = [sys.executable, "-c", HOLD, str(tmp_path)]
+    holder = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"open\n"
     for attempt in (Ledger.open, Ledger.open_readonly):
         with pytest.raises(LedgerInUse, match=rf"in use by another process \(pid {holder.pid}\); stop it or choose"):
@@ -126,14 +142,14 @@ def test_a_ledger_of_a_newer_version_is_left_alone(tmp_path):
     connection = duckdb.connect(tmp_path / "ledger.duckdb")
     connection.execute("insert into migrations values ('9999_from_the_future', now())")
     connection.close()
-    with pytest.raises(LedgerTooNew, match="newer version of Spanledger .*9999_from_the_future.*; upgrade this one"):
+    with pytest.raises(LedgerTooNew, match=r"newer version of Spanledger .*9999_from_the_future.*; upgrade this one"):
         Ledger.open(tmp_path)
 
 
 def test_an_unwritable_folder_says_so(tmp_path, monkeypatch):
     file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(LedgerError, match="cannot make the folder .*; choose another with --data"):
+    with pytest.raises(LedgerError, match=r"cannot make the folder .*; choose another with --data"):
         Ledger.open(file / "below")
 
 

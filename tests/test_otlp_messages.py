@@ -8,9 +8,9 @@ from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.common.v1.common_pb2 import ArrayValue, KeyValueList
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
-from tests.oracle import STARTED_NS, body, pairs, span, value
 
 from spanledger.processors.otlp_messages import READ, TraceDecoder
+from tests.otlp_requests import STARTED_NS, body, pairs, span, value
 
 MODULES = (common_pb2, resource_pb2, trace_pb2, trace_service_pb2)
 

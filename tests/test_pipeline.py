@@ -10,8 +10,6 @@ from google.protobuf.message import DecodeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests import oracle
-from tests.oracle import GARBAGE, answered, body, calls, expected, processed, span
 
 from spanledger.processors import decode
 from spanledger.processors.classify import FAULTS
@@ -19,6 +17,9 @@ from spanledger.processors.identify import identify
 from spanledger.processors.normalise import Sender
 from spanledger.processors.pipeline import Rejection, process
 from spanledger.storage.schema import CALLS, Batch
+from tests import oracle, otlp_requests
+from tests.oracle import answered, calls, expected, processed
+from tests.otlp_requests import GARBAGE, body, span
 
 CHAT = {"gen_ai.operation.name": "chat"}
 RECORDINGS = Path(__file__).resolve().parents[2] / "shared" / "fixtures" / "emitters"
@@ -28,14 +29,17 @@ a_few = settings(at_random, max_examples=20)
 
 
 @at_random
-@given(st.lists(oracle.bodies, max_size=3), st.booleans())
+@given(st.lists(otlp_requests.bodies, max_size=3), st.booleans())
 def test_any_group_of_messages_becomes_the_rows_that_the_oracle_says(bodies, keep_content):
     assert answered(bodies, keep_content=keep_content) == expected(bodies, keep_content=keep_content)
 
 
 @a_few
 @given(
-    st.lists(st.one_of(oracle.bodies, st.sampled_from(GARBAGE), oracle.bodies.map(lambda good: good[:-1])), max_size=5)
+    st.lists(
+        st.one_of(otlp_requests.bodies, st.sampled_from(GARBAGE), otlp_requests.bodies.map(lambda good: good[:-1])),
+        max_size=5,
+    )
 )
 def test_garbage_between_good_bodies_fails_alone(bodies):
     assert answered(bodies) == expected(bodies)
@@ -56,7 +60,7 @@ def test_any_bytes_are_decoded_or_refused_and_never_an_exception(noise):
 
 
 @a_few
-@given(st.lists(oracle.bodies, min_size=2, max_size=5), st.integers(1, 400))
+@given(st.lists(otlp_requests.bodies, min_size=2, max_size=5), st.integers(1, 400))
 def test_the_size_of_the_pieces_that_are_decoded_at_once_changes_nothing(bodies, piece_bytes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decode, "PIECE_BYTES", piece_bytes)
@@ -64,7 +68,7 @@ def test_the_size_of_the_pieces_that_are_decoded_at_once_changes_nothing(bodies,
 
 
 @a_few
-@given(st.lists(oracle.bodies, min_size=2, max_size=4))
+@given(st.lists(otlp_requests.bodies, min_size=2, max_size=4))
 def test_a_body_becomes_the_same_rows_alone_and_in_a_group(bodies):
     def rows(group: Sequence[bytes]) -> list[dict[str, Any]]:
         return processed(group, (identify,)).batch.to_pylist()

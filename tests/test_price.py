@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.price_calls import CATALOGUE, GPT_4O, NOON, PRICE, SET, Row, batch, priced
 
 from spanledger.processors.price import STATUSES
 from spanledger.storage.schema import COLUMNS, COSTS, PICO
+from tests.price_calls import CATALOGUE, GPT_4O, NOON, PRICE, SET, Row, batch, priced
 
 PARTS = tuple(name for name in COSTS if name != "cost_usd")
 

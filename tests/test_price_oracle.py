@@ -7,10 +7,10 @@ from decimal import Decimal
 from genai_prices import Usage, calc_price
 from genai_prices.data import providers
 from genai_prices.types import StartDateConstraint, TieredPrices, TimeOfDateConstraint
-from tests.price_calls import CATALOGUE, GPT_4O, NOON, Row, literals, priced
 
 from spanledger.processors.price_variants import CONTEXTS, find_variant
 from spanledger.storage.schema import PICO
+from tests.price_calls import CATALOGUE, GPT_4O, NOON, Row, literals, priced
 
 NAMED = [
     (provider.id, name) for provider in providers for model in provider.models for name in literals(model.match)[:2]

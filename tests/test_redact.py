@@ -1,9 +1,10 @@
 """Redact: what was said never reaches the ledger, facts about a call do."""
 
 import pytest
-from tests.oracle import WANTED, body, calls, span
 
 from spanledger.processors.redact import is_content
+from tests.oracle import calls
+from tests.otlp_requests import WANTED, body, span
 
 SECRET = "my secret"
 CONTENT = [

@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
-from tests.ledger_rows import NOON, calls, fill
 
 from spanledger.dashboards.documents import TOKENS, Report
 from spanledger.dashboards.report import ReportError, asked, compute
@@ -19,6 +18,7 @@ from spanledger.dashboards.report_text import report_csv, show_report
 from spanledger.storage.ledger import Ledger, Reader
 from spanledger.storage.questions import GROUPS
 from spanledger.storage.schema import COLUMNS
+from tests.ledger_rows import NOON, calls, fill
 
 PRICED = {"price_status": "priced", "provider": "openai", "response_model": "gpt-4o", "input_tokens": 100}
 ROWS: list[dict[str, object]] = [
@@ -58,6 +58,7 @@ def test_a_report_is_daily_with_an_exact_total(reader: Reader) -> None:
         "output_tokens": 5,
         "reasoning_tokens": None,
         "cost_usd": "3.500000000001",
+        "priced": 3,
         "unpriced": 2,
         "unpriced_why": {"missing_usage": 1, "unknown_model": 1},
         "errors": 1,
@@ -161,10 +162,10 @@ def test_an_empty_report_says_so(reader: Reader) -> None:
 def test_csv_is_one_line_per_group_with_exact_amounts(reader: Reader) -> None:
     assert report_csv(compute(reader, asked("provider,user"))).splitlines() == [
         "provider,user,calls,input_tokens,cache_read_tokens,cache_write_tokens,output_tokens,reasoning_tokens,cost_usd,"
-        "unpriced,errors",
-        "openai,ada,3,200,,,5,,2.000000000001,1,0",
-        "openai,bob,1,100,,,,,1.500000000000,0,1",
-        "acme,,1,7,,,,,,1,0",
+        "priced,unpriced,errors",
+        "openai,ada,3,200,,,5,,2.000000000001,2,1,0",
+        "openai,bob,1,100,,,,,1.500000000000,1,0,1",
+        "acme,,1,7,,,,,,0,1,0",
     ]
 
 
@@ -174,6 +175,34 @@ def test_nearly_all_is_not_all(tmp_path: Path) -> None:
     with ledger.reader() as reader:
         assert compute(reader, asked())["priced_percent"] == 99.9
     ledger.close()
+
+
+FAILED: dict[str, object] = {"status": "error", "price_status": "missing_usage", "request_model": "gpt-4o"}
+
+
+def test_calls_that_failed_without_a_token_count_are_errors_and_have_nothing_to_price(tmp_path: Path) -> None:
+    rows = [PRICED | {"cost_usd": Decimal(1)}, FAILED, FAILED, FAILED | {"input_tokens": 9}]
+    ledger = Ledger.open_readonly(fill(tmp_path, rows))
+    with ledger.reader() as reader:
+        report = compute(reader, asked("status"))
+    ledger.close()
+    total = report["total"]
+    assert (total["calls"], total["errors"], total["priced"], total["unpriced"]) == (4, 3, 1, 1)
+    assert total["unpriced_why"] == {"missing_usage": 1}
+    assert report["priced_percent"] == 50.0
+    assert [(one["model"], one["calls"]) for one in report["unpriced_models"]] == [("gpt-4o", 1)]
+    sentences = plain(report).splitlines()
+    assert "Priced: 50 % (1 of 2 calls)." in sentences
+    assert "Nothing to price: 2 calls that failed, without a token count." in sentences
+
+
+def test_a_time_in_which_every_call_failed_has_no_coverage(tmp_path: Path) -> None:
+    ledger = Ledger.open_readonly(fill(tmp_path, [FAILED]))
+    with ledger.reader() as reader:
+        report = compute(reader, asked())
+    ledger.close()
+    assert report["priced_percent"] is None
+    assert plain(report).splitlines()[-1] == "Nothing to price: 1 call that failed, without a token count."
 
 
 MONEY = st.none() | st.decimals("0", "999999", places=12)
@@ -194,7 +223,7 @@ BY = st.lists(st.sampled_from(["day", "week", "month", "hour", "provider", "user
               unique=True)  # fmt: skip
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(CALL, max_size=20), BY, st.sampled_from(["UTC", "Europe/Vienna", "America/St_Johns", "Asia/Kolkata"]))
 def test_the_groups_add_up_to_what_the_calls_say(rows: list[dict[str, object]], by: list[str], zone: str) -> None:
     report = compute(_Memory(rows), asked(",".join(by), timezone=zone))
@@ -204,7 +233,10 @@ def test_the_groups_add_up_to_what_the_calls_say(rows: list[dict[str, object]], 
     assert total["calls"] == len(rows) == sum(int(str(group["calls"])) for group in report["groups"])
     assert total["input_tokens"] == (sum(tokens) if tokens else None)  # type: ignore[arg-type]
     assert total["cost_usd"] == (f"{sum(costs):.12f}" if costs else None)  # type: ignore[arg-type]
-    assert total["unpriced"] == len(rows) - len(costs) == sum(total["unpriced_why"].values())
+    failed = sum(row["status"] == "error" and row["cost_usd"] is row["input_tokens"] is row["output_tokens"] is None
+                 for row in rows)  # fmt: skip
+    assert total["priced"] == len(costs)
+    assert total["unpriced"] == len(rows) - len(costs) - failed == sum(total["unpriced_why"].values())
     assert total["errors"] == sum(row["status"] == "error" for row in rows)
     assert len({tuple(str(group[name]) for name in by) for group in report["groups"]}) == len(report["groups"])
 

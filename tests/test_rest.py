@@ -6,9 +6,10 @@ from typing import Any
 
 import orjson
 import pytest
-from tests.oracle import body, call, calls, span, strict_json
 
 from spanledger.processors.redact import ATTRIBUTES_MAX, DROPPED_KEY, TEXT_BYTES_MAX
+from tests.oracle import call, calls, strict_json
+from tests.otlp_requests import body, span
 
 CHAT = ("gen_ai.operation.name", "chat")
 

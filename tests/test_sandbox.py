@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.ledger_rows import fill
 
 from spanledger.storage.errors import LedgerError, QueryTimeout, StatementRefused
 from spanledger.storage.ledger import Ledger
 from spanledger.storage.sandbox import run
+from tests.ledger_rows import fill
 
 
 @pytest.fixture(scope="module")

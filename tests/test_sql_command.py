@@ -12,12 +12,12 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from benchmarks.server import Server
-from tests.ledger_rows import fill
 
+from benchmarks.server import Server
 from spanledger.cli.main import main
 from spanledger.receiver import keys as api_keys
 from spanledger.storage.ledger import Ledger
+from tests.ledger_rows import fill
 
 ROWS: list[dict[str, object]] = [
     {"provider": "openai", "cost_usd": Decimal("0.000000000001"), "price_status": "priced", "input_tokens": 3},

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import grpc
 import pytest
+
 from benchmarks.collector import free_port
 from benchmarks.load import EXPORT
 from benchmarks.server import Ports, Server

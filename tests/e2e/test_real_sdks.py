@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 import pytest
+
 from benchmarks.server import Server
 from tests.asking import ask
 from tests.e2e.environments import InstallerMissingError

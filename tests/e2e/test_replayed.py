@@ -10,12 +10,12 @@ from typing import Any, TypeAlias
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
-from tests.e2e.truth import QUESTION, check, read_truth
-from tests.e2e.vendor_wire import COMPLETION_CANARY, PROMPT_CANARY
 
 from spanledger.cli.wiring import wire
 from spanledger.receiver.contract import Request, Stored
 from spanledger.storage.ledger import Ledger
+from tests.e2e.truth import QUESTION, check, read_truth
+from tests.e2e.vendor_wire import COMPLETION_CANARY, PROMPT_CANARY
 
 RECORDINGS = Path(__file__).resolve().parents[1] / "data" / "otlp"
 CASES = sorted(path.name for path in RECORDINGS.iterdir())

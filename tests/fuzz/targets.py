@@ -5,8 +5,6 @@ import traceback
 from pathlib import Path
 
 from benchmarks.workload import Workload
-from tests.hostile_spans import ACCEPTED, REFUSED, bottomless, json_of, middle
-
 from spanledger.cli.wiring import STEPS
 from spanledger.processors.normalise import Sender
 from spanledger.processors.pipeline import process
@@ -14,6 +12,7 @@ from spanledger.receiver.bodies import decompress
 from spanledger.receiver.contract import Refused
 from spanledger.receiver.otlp_json import traces_from_json
 from spanledger.storage.schema import CALLS
+from tests.hostile_spans import ACCEPTED, REFUSED, bottomless, json_of, middle
 
 CORPUS = Path(__file__).parent / "corpus"
 LIMIT_BYTES = 1 << 20

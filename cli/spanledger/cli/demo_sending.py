@@ -158,7 +158,7 @@ def started_server(folder: Path) -> Iterator[str]:
     """Start a server on the ledger in `folder` for as long as the block lasts; yields its HTTP address."""
     command = [sys.executable, "-m", "spanledger.cli.main", "up", "--data", str(folder), "--json"]
     command += ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]
-    with subprocess.Popen(
+    with subprocess.Popen(  # noqa: S603 - our own program
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as server:
         assert server.stdout is not None

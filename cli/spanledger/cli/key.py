@@ -8,8 +8,10 @@ import typer
 
 from spanledger.cli.failures import Failed
 
-Data = Annotated[Path | None, typer.Option(help="The folder of the ledger.", show_default=False)]
-KeysFile = Annotated[Path | None, typer.Option("--keys", help="The keys file (default: keys.toml in the data folder).")]
+Data = Annotated[Path | None, typer.Option(help="The folder of the ledger.", show_default="the user's data folder")]
+KeysFile = Annotated[
+    Path | None, typer.Option("--keys", help="The keys file.", show_default="keys.toml in the data folder")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -24,7 +26,8 @@ def register(app: typer.Typer) -> None:
 def create(
     tenant: Annotated[str, typer.Option(help="Whose calls they are that come with this key.")] = "default",
     scope: Annotated[
-        list[str] | None, typer.Option(help="What it may do: ingest, read, admin; repeat it. [default: ingest, read]")
+        list[str] | None,
+        typer.Option(help="What it may do: ingest, read, admin; repeat it.", show_default="ingest, read"),
     ] = None,
     data: Data = None,
     keys: KeysFile = None,

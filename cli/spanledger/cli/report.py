@@ -28,7 +28,7 @@ def report(
     until: Annotated[str | None, typer.Option(metavar="WHEN", help="Until; that day or month is included.")] = None,
     timezone: Annotated[str, typer.Option(metavar="NAME", help="Where days begin, like Europe/Vienna.")] = "UTC",
     data: Annotated[
-        Path | None, typer.Option(help="The folder of the ledger [default: the user's data folder].")
+        Path | None, typer.Option(help="The folder of the ledger.", show_default="the user's data folder")
     ] = None,
     url: Annotated[str | None, typer.Option(help="Ask the server there, like http://127.0.0.1:4318.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object; amounts are exact.")] = False,

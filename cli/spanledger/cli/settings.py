@@ -46,7 +46,7 @@ class Settings(BaseSettings):
     grpc: Listener = Address("127.0.0.1", 4317)
     """Where OTLP/gRPC is taken."""
     http: Listener = Address("127.0.0.1", 4318)
-    """Where OTLP/HTTP is taken, and the API and the web page are served."""
+    """Where OTLP/HTTP is taken, and the API is served."""
     keys: ExpandedPath | None = None
     """The file of API keys; else `keys.toml` in the data folder, where there is one."""
     tls_certificate: ExpandedPath | None = None

@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 def sql(
     statement: Annotated[str, typer.Argument(metavar="STATEMENT", help="A statement that reads, or - for stdin.")],
     data: Annotated[
-        Path | None, typer.Option(help="The folder of the ledger [default: the user's data folder].")
+        Path | None, typer.Option(help="The folder of the ledger.", show_default="the user's data folder")
     ] = None,
     url: Annotated[str | None, typer.Option(help="Ask the server there, like http://127.0.0.1:4318.")] = None,
     as_json: Annotated[

@@ -1,4 +1,4 @@
-"""`spanledger up`: the receiver, the ledger, the API and the web page in one process."""
+"""`spanledger up`: the receiver, the ledger and the API in one process."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,17 +17,17 @@ def register(app: typer.Typer) -> None:
 
 def up(
     data: Annotated[
-        Path | None, typer.Option(help="The folder of the ledger [default: the user's data folder].")
+        Path | None, typer.Option(help="The folder of the ledger.", show_default="the user's data folder")
     ] = None,
     grpc: Annotated[
-        str | None, typer.Option(metavar="HOST:PORT", help="Take OTLP/gRPC here [default: 127.0.0.1:4317].")
+        str | None, typer.Option(metavar="HOST:PORT", help="Take OTLP/gRPC here.", show_default="127.0.0.1:4317")
     ] = None,
     http: Annotated[
         str | None,
-        typer.Option(metavar="HOST:PORT", help="Take OTLP/HTTP and serve the API here [default: 127.0.0.1:4318]."),
+        typer.Option(metavar="HOST:PORT", help="Take OTLP/HTTP and serve the API here.", show_default="127.0.0.1:4318"),
     ] = None,
     keys: Annotated[
-        Path | None, typer.Option(help="The API keys [default: keys.toml in the data folder, if there is one].")
+        Path | None, typer.Option(help="The API keys.", show_default="keys.toml in the data folder, if there is one")
     ] = None,
     tls_certificate: Annotated[
         Path | None, typer.Option(help="PEM file: the certificate of both listeners.", rich_help_panel=TLS_PANEL)
@@ -44,17 +44,18 @@ def up(
         typer.Option("--insecure", help="Listen beyond loopback without TLS.", rich_help_panel=TLS_PANEL),
     ] = None,
     body_bytes_max: Annotated[
-        int | None, typer.Option(help="The biggest request, after decompression [default: 64 MiB].")
+        int | None, typer.Option(help="The biggest request, after decompression.", show_default="64 MiB")
     ] = None,
     linger_s: Annotated[
-        float | None, typer.Option(help="How long a request waits for others to be stored with it [default: 0.003].")
+        float | None,
+        typer.Option(help="How long a request waits for others to be stored with it.", show_default="0.003"),
     ] = None,
     keep_content: Annotated[
         bool | None, typer.Option("--keep-content", help="Store prompts and completions, too.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when ready, and no text.")] = False,
 ) -> None:
-    """Start Spanledger: take spans over OTLP, store them in the ledger, serve the API and the web page."""
+    """Start Spanledger: take spans over OTLP, store them in the ledger, serve the API."""
     from spanledger.cli import settings
 
     chosen = settings.load(

@@ -27,7 +27,11 @@ class Document(TypedDict):
 
 
 class Measures(TypedDict):
-    """What is known of some calls. `unpriced_why` counts those without a cost by `price_status`."""
+    """What is known of some calls.
+
+    `priced` have a cost, `unpriced` should have one, and `unpriced_why` counts these by `price_status`. Calls that
+    failed and name no tokens have nothing to price: they are among the `calls` and the `errors` only.
+    """
 
     calls: int
     input_tokens: int | None
@@ -36,6 +40,7 @@ class Measures(TypedDict):
     output_tokens: int | None
     reasoning_tokens: int | None
     cost_usd: str | None
+    priced: int
     unpriced: int
     unpriced_why: dict[str, int]
     errors: int
@@ -53,7 +58,8 @@ class UnpricedModel(TypedDict):
 class Report(TypedDict):
     """A report as JSON has it.
 
-    A group holds the columns named in `by`, and those of Measures; `unpriced_models` are the ten most called.
+    A group holds the columns named in `by`, and those of Measures; `priced_percent` is of the calls that should
+    have a cost; `unpriced_models` are the ten most called.
     """
 
     by: list[str]

@@ -95,7 +95,7 @@ def compute(reader: Reader, wanted: Asked) -> Report:
         timezone=wanted.timezone.key,
         groups=[dict(zip(wanted.by, group.keys, strict=True)) | _json(group.measures) for group in groups],
         total=total,
-        priced_percent=_percent(total["calls"] - total["unpriced"], total["calls"]),
+        priced_percent=_percent(total["priced"], total["priced"] + total["unpriced"]),
         unpriced_models=_models(unpriced),
     )
 
@@ -122,12 +122,13 @@ def _measures(row: dict[str, object]) -> Measures:
 
 
 def _sum(parts: Iterable[Measures]) -> Measures:
-    calls = unpriced = errors = 0
+    calls = priced = unpriced = errors = 0
     tokens: dict[str, int | None] = dict.fromkeys(TOKENS)
     cost: Decimal | None = None
     why: dict[str, int] = {}
     for part in parts:
         calls += part["calls"]
+        priced += part["priced"]
         unpriced += part["unpriced"]
         errors += part["errors"]
         for name in TOKENS:
@@ -138,7 +139,8 @@ def _sum(parts: Iterable[Measures]) -> Measures:
         for reason, count in part["unpriced_why"].items():
             why[reason] = why.get(reason, 0) + count
     counted: dict[str, object] = {"calls": calls, **tokens, "cost_usd": _text(cost)}
-    return cast(Measures, counted | {"unpriced": unpriced, "unpriced_why": dict(sorted(why.items())), "errors": errors})
+    known: dict[str, object] = {"priced": priced, "unpriced": unpriced, "unpriced_why": dict(sorted(why.items()))}
+    return cast(Measures, counted | known | {"errors": errors})
 
 
 def _order(group: _Group, by: Sequence[str]) -> tuple[object, ...]:

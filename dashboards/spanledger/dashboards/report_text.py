@@ -50,27 +50,33 @@ def show_report(report: Report, console: Console) -> None:
 def coverage(report: Report) -> Iterator[str]:
     """What is known and what is not, in sentences."""
     total = report["total"]
-    if report["priced_percent"] is None:
+    if not total["calls"]:
         yield "There are no calls in this time."
         return
-    priced = total["calls"] - total["unpriced"]
-    yield f"Priced: {report['priced_percent']:g} % ({priced:,} of {total['calls']:,} calls)."
+    whole = total["priced"] + total["unpriced"]
+    if report["priced_percent"] is not None:
+        yield f"Priced: {report['priced_percent']:g} % ({total['priced']:,} of {whole:,} calls)."
+    if failed := total["calls"] - whole:
+        yield f"Nothing to price: {_calls(failed)} that failed, without a token count."
     if not total["unpriced"]:
         return
     for one in report["unpriced_models"]:
         name = f"{one['provider'] or 'unknown provider'}/{one['model'] or 'unknown model'}"
         why = _REASONS.get(one["why"] or "", one["why"] or "no reason was stored")
-        calls = "1 call" if one["calls"] == 1 else f"{one['calls']:,} calls"
-        yield f"  not priced: {printable(name)}, {calls}: {why}"
+        yield f"  not priced: {printable(name)}, {_calls(one['calls'])}: {why}"
     yield "The cost is without these calls. To see all of them: spanledger report --by provider,model,price_status"
 
 
 def report_csv(report: Report) -> str:
     """One line per group, and no total: a spreadsheet makes its own."""
-    measures = ("calls", *TOKENS, "cost_usd", "unpriced", "errors")
+    measures = ("calls", *TOKENS, "cost_usd", "priced", "unpriced", "errors")
     columns = [Column(name=name, type="VARCHAR") for name in report["by"]]
     columns += [Column(name=name, type="DECIMAL" if name == "cost_usd" else "BIGINT") for name in measures]
     return csv(columns, report["groups"])
+
+
+def _calls(count: int) -> str:
+    return "1 call" if count == 1 else f"{count:,} calls"
 
 
 def _label(key: Json) -> str:

@@ -55,7 +55,13 @@ class TraceDecoder:
 
         Raises ValueError when any of the requests is not a valid message.
         """
-        return self._handler.list_to_record_batch(requests)
+        try:
+            return self._handler.list_to_record_batch(requests)
+        except BaseException as error:
+            # A length beyond all memory makes ptars panic, and a panic is no Exception: it would end the thread.
+            if type(error).__name__ == "PanicException":
+                raise ValueError("a length in it is beyond all bounds") from error
+            raise
 
 
 def _cut(message: descriptor_pb2.DescriptorProto, *, texts_as_bytes: bool) -> None:

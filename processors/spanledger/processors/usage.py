@@ -49,9 +49,9 @@ def read_usage(batch: Batch) -> Usage:
     """Read the counts of a batch and check them.
 
     All cache writes default to those of a known lifetime, all audio to the cached audio. The prompt's size is needed
-    always; the output's is not (embeddings have none, a failed call may have none) unless parts of it are said. A record
-    that says it is incomplete is believed: a stream that was left early reports fewer tokens than are billed. Reasoning above the output is impossible: it proves an output without reasoning,
-    which would be priced too low.
+    always; the output's is not (embeddings have none, a failed call may have none) unless parts of it are said. A
+    record that says it is incomplete is believed: a stream that was left early reports fewer tokens than are billed.
+    Reasoning above the output is impossible: it proves an output without reasoning, which would be priced too low.
     """
     input_tokens, input_said = _counts(batch, "input_tokens")
     cache_read, _ = _counts(batch, "cache_read_tokens")

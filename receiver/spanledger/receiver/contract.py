@@ -20,7 +20,10 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The request is in the ledger, durably. `rejected` spans of it never can be; `message` says why (OTLP partial success)."""
+    """The request is in the ledger, durably. `rejected` spans of it never can be; `message` says why.
+
+    OTLP calls that partial success.
+    """
 
     rejected: int = 0
     message: str = ""

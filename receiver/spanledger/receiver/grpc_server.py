@@ -160,7 +160,7 @@ class GrpcServer:
             with self._in_flight.share() as share:
                 request = await self._receive(context, share)
                 answer = await self._answers.of(self._submit(request))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - `_fail` answers whatever it is
             answer = error
         if isinstance(answer, Stored):
             return export_response(answer)

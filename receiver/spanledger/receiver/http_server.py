@@ -133,7 +133,7 @@ class _Server(uvicorn.Server):
             connection.shutdown()
         deadline_s = time.monotonic() + self.grace_s
         state = self.server_state
-        while (state.connections or state.tasks) and time.monotonic() < deadline_s:
+        while (state.connections or state.tasks) and time.monotonic() < deadline_s:  # noqa: ASYNC110 - no event says so
             await asyncio.sleep(STOP_POLL_S)
         for task in self.server_state.tasks:
             task.cancel()

@@ -72,6 +72,7 @@ class Intake:
         self._waiting_bytes = 0
         self._handed_over: Sequence[_Part] | None = None
         self._stopping = False
+        self._committing = False
         self._prepared_all = False
         self._preparer = threading.Thread(target=self._run_preparer, name="intake-prepare", daemon=True)
         self._writer = threading.Thread(target=self._run_writer, name="intake-write", daemon=True)
@@ -141,7 +142,7 @@ class Intake:
         """The next group, or nothing at the end."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._handed_over is None and (self._waiting or self._stopping),
+                lambda: self._handed_over is None and not self._committing and (self._waiting or self._stopping),
             )
             self._changed.wait_for(
                 lambda: self._waiting_bytes >= self._plenty_bytes or self._stopping, timeout=self._linger_s
@@ -175,9 +176,13 @@ class Intake:
                 parts, self._handed_over = self._handed_over, None
                 if parts is None:
                     return
+                self._committing = True
                 self._changed.notify_all()
             for group, prepared in parts:
                 self._commit(group, prepared)
+            with self._changed:
+                self._committing = False
+                self._changed.notify_all()
 
     def _commit(self, group: _Group, prepared: Any) -> None:
         try:

@@ -102,7 +102,7 @@ class Keys:
                 self._modified_ns = modified_ns
                 self._by_hash = {key.sha256: key for key in read_keys(path)}
         except ValueError as error:
-            log.error("%s The keys known before stay valid.", error)
+            log.error("%s The keys known before stay valid.", error)  # noqa: TRY400 - its message says it all
         finally:
             self._checking.release()
 

@@ -6,6 +6,7 @@ Access is by intent: `merge` writes, `reader` reads; the connection itself never
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -225,10 +226,7 @@ class Ledger:
         connection.execute("begin")
         added = write(connection, planned, self._known)
         if refusals:
-            connection.executemany(
-                "insert into rejections values (now(), ?, ?, ?)",
-                [[one.tenant, one.reason, one.spans] for one in refusals],
-            )
+            _add_refusals(connection, refusals)
         self._finish(connection, planned.added)
         remember(planned, self._filters)
         for dimension, keys in added.items():
@@ -309,6 +307,21 @@ class Ledger:
         # Only the file's size is asked for: opening it from here would drop DuckDB's lock on it.
         wal = self._folder / "ledger.duckdb.wal"
         return wal.exists() and wal.stat().st_size > WAL_BYTES_QUIET
+
+
+def _add_refusals(connection: duckdb.DuckDBPyConnection, refusals: Sequence[Refusal]) -> None:
+    """One row for each tenant and reason, however many requests a sender of garbage sends."""
+    spans = Counter[tuple[str, str]]()
+    for one in refusals:
+        spans[one.tenant, one.reason] += one.spans
+    rows = {
+        "tenant": [tenant for tenant, _ in spans],
+        "reason": [reason for _, reason in spans],
+        "spans": pa.array(spans.values(), pa.uint64()),
+    }
+    connection.register("refused", pa.table(rows))
+    connection.execute("insert into rejections select now(), tenant, reason, spans from refused")
+    connection.unregister("refused")
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:

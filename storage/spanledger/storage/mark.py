@@ -28,7 +28,7 @@ class Mark:
 
 
 def read_mark(folder: Path) -> Mark | None:
-    """The mark in a ledger's folder; None where there is none, or only a torn one (it is one sector, written at once)."""
+    """The mark in a ledger's folder; None where there is none, or a torn one (it is one sector, written at once)."""
     try:
         data = (folder / NAME).read_bytes()
     except FileNotFoundError:
