@@ -3,9 +3,10 @@
 import threading
 from decimal import Decimal
 
+import numpy as np
 import pytest
 
-from spanledger.storage.errors import LedgerError, LedgerUnavailable, QueryTimeout, RowsRefused
+from spanledger.storage.errors import LedgerError, LedgerUnavailable, QueryTimeout
 from spanledger.storage.ledger import Ledger, Refusal
 from spanledger.storage.schema import COLUMNS
 from tests.records import batch, free, many, record
@@ -48,11 +49,36 @@ def test_refusals_are_counted_beside_the_calls(ledger):
     ]
 
 
-def test_a_row_the_ledger_cannot_hold_is_refused_and_nothing_of_its_batch_stored(ledger):
-    with pytest.raises(RowsRefused, match="NOT NULL constraint failed"):
-        ledger.merge(batch([record(1), record(2, ingested_at=None)]), price=free, ranks={})
-    assert ask(ledger, "select count(*) as calls from calls") == [{"calls": 0}]
-    assert ledger.merge(batch([record(1)]), price=free, ranks={}).calls == 1
+def test_a_row_the_ledger_cannot_hold_spoils_no_other_part_of_its_batch(ledger):
+    rows = batch([record(1), record(2, ingested_at=None), record(3), record(4)])
+    planned = ledger.plan(rows, [Refusal("default", "odd", 1)], price=free, ranks={}, parts=np.array([0, 1, 1, 2]))
+    refused = ledger.commit(planned).refused
+    assert set(refused) == {1}
+    assert "NOT NULL constraint failed" in refused[1]
+    assert [row["span_id"] for row in ask(ledger, "select span_id from calls order by all")] == [
+        f"{n:016x}" for n in (1, 4)
+    ]
+    assert ask(ledger, "select reason from rejections") == [{"reason": "odd"}]
+    assert ledger.merge(batch([record(3)]), price=free, ranks={}).calls == 1
+
+
+def test_a_batch_is_planned_while_the_one_before_is_committed(ledger):
+    first = ledger.plan(many(3), price=free, ranks={})
+    second = ledger.plan(many(3, first=3), price=free, ranks={})
+    assert (ledger.commit(first).calls, ledger.commit(second).calls) == (3, 3)
+
+
+def test_a_plan_that_meets_the_batch_before_waits_for_its_commit(ledger):
+    ledger.merge(many(1, first=100), price=free, ranks={})
+    first = ledger.plan(many(3), price=free, ranks={})
+    merged = []
+    meeting = threading.Thread(target=lambda: merged.append(ledger.merge(many(4), price=free, ranks={})))
+    meeting.start()
+    meeting.join(0.2)
+    assert meeting.is_alive()
+    ledger.commit(first)
+    meeting.join()
+    assert (merged[0].calls, merged[0].repeated) == (1, 3)
 
 
 def test_a_reader_sees_the_last_commit_while_the_writer_goes_on(ledger):

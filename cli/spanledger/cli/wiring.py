@@ -1,12 +1,10 @@
 """The one place that knows all stages: what a receiver hands over becomes rows of the ledger."""
 
-import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
-
-import numpy as np
 
 from spanledger.processors.dialects import DIALECTS, UNKNOWN
 from spanledger.processors.identify import identify
@@ -16,16 +14,14 @@ from spanledger.processors.price import price
 from spanledger.processors.price_data import bundled_catalogue
 from spanledger.receiver.contract import Answer, Prepare, Refused, Request, Store, Stored, Unavailable
 from spanledger.receiver.counters import Counters
-from spanledger.storage.errors import LedgerUnavailable, RowsRefused
-from spanledger.storage.ledger import Ledger, Refusal
+from spanledger.storage.errors import LedgerUnavailable
+from spanledger.storage.ledger import Ledger, Planned, Refusal
 from spanledger.storage.schema import Step
 
 STEPS: Final[tuple[Step, ...]] = (identify,)
 """What every batch goes through before the ledger; `price` runs inside the merge, on the rows that are written."""
 
 RANKS: Final = {dialect.name: dialect.rank for dialect in (*DIALECTS, UNKNOWN)}
-
-_log = logging.getLogger("spanledger.wiring")
 
 
 def wire(ledger: Ledger, *, keep_content: bool = False, counters: Counters | None = None) -> tuple[Prepare, Store]:
@@ -36,27 +32,39 @@ def wire(ledger: Ledger, *, keep_content: bool = False, counters: Counters | Non
     priced: Step = partial(price, catalogue=bundled_catalogue())
     counted = counters or Counters()
 
-    def prepare(requests: Sequence[Request]) -> tuple[Sequence[Request], Processed]:
+    def prepare(requests: Sequence[Request]) -> _Prepared:
         bodies = [request.body for request in requests]
         senders = [Sender(request.tenant, request.api_key_id) for request in requests]
-        return requests, process(bodies, senders, time.time_ns() // 1000, STEPS, keep_content=keep_content)
-
-    def store(prepared: tuple[Sequence[Request], Processed]) -> Sequence[Answer]:
-        requests, processed = prepared
-        answers = _answers(len(requests), processed)
+        processed = process(bodies, senders, time.time_ns() // 1000, STEPS, keep_content=keep_content)
+        refusals = _refusals(requests, processed)
         try:
-            _merge(ledger, requests, processed, priced)
+            planned = ledger.plan(processed.batch, refusals, price=priced, ranks=RANKS, parts=processed.request)
         except LedgerUnavailable as error:
             raise Unavailable(str(error)) from error
-        except RowsRefused:
-            # Some row cannot be stored: find whose, so that the others of the group are.
-            for at in np.unique(processed.request).tolist():
-                answers[at] = _merge_alone(ledger, processed, priced, at, answers[at])
-        for reason, spans in processed.left_out.items():
+        return _Prepared(_answers(len(requests), processed), planned, processed.left_out)
+
+    def store(prepared: _Prepared) -> Sequence[Answer]:
+        try:
+            merged = ledger.commit(prepared.planned)
+        except LedgerUnavailable as error:
+            raise Unavailable(str(error)) from error
+        for reason, spans in prepared.left_out.items():
             counted.add(f"left out: {reason}", spans)
+        answers = list(prepared.answers)
+        for at, reason in merged.refused.items():
+            answers[at] = Refused(f"the spans of this request cannot be stored: {reason}")
         return answers
 
     return prepare, store
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """A group on its way from `prepare` to `store`: the answers it will get once `planned` is committed."""
+
+    answers: Sequence[Answer]
+    planned: Planned
+    left_out: Mapping[str, int]
 
 
 def _answers(requests: int, processed: Processed) -> list[Answer]:
@@ -70,19 +78,6 @@ def _answers(requests: int, processed: Processed) -> list[Answer]:
     return answers
 
 
-def _merge(ledger: Ledger, requests: Sequence[Request], processed: Processed, priced: Step) -> None:
+def _refusals(requests: Sequence[Request], processed: Processed) -> list[Refusal]:
     refusals = [Refusal(requests[one.request].tenant, one.reason, one.spans) for one in processed.rejections]
-    refusals += [Refusal(requests[at].tenant, sentence, 0) for at, sentence in processed.failures.items()]
-    ledger.merge(processed.batch, refusals, price=priced, ranks=RANKS)
-
-
-def _merge_alone(ledger: Ledger, processed: Processed, priced: Step, at: int, answer: Answer) -> Answer:
-    rows = np.flatnonzero(processed.request == at)
-    try:
-        ledger.merge(processed.batch.take(rows), price=priced, ranks=RANKS)
-    except RowsRefused as error:
-        _log.error("A request of %d spans cannot be stored: %s", len(rows), error)
-        return Refused(f"the spans of this request cannot be stored: {error}")
-    except LedgerUnavailable as error:
-        raise Unavailable(str(error)) from error
-    return answer
+    return refusals + [Refusal(requests[at].tenant, sentence, 0) for at, sentence in processed.failures.items()]

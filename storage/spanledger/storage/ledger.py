@@ -7,21 +7,22 @@ import logging
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import disk_usage
-from typing import Final
+from typing import Final, NoReturn, TypeAlias
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from spanledger.storage.errors import LedgerError, LedgerUnavailable, QueryTimeout, RowsRefused
 from spanledger.storage.filters import AliasFilters, Hashes
 from spanledger.storage.mark import Mark, MarkFile
-from spanledger.storage.merge import DAY_US, Plan, plan, remember, write
+from spanledger.storage.merge import DAY_US, Plan, plan, write
 from spanledger.storage.opening import Opened, attach, open_ledger, sentence
 from spanledger.storage.schema import DIMENSION_KEYS, Batch, Step
 
@@ -47,6 +48,11 @@ _BAD_ROWS: Final = (
 )
 """DuckDB's words for data that it will never take, as opposed to a disk that it cannot write just now."""
 
+Parts: TypeAlias = npt.NDArray[np.int64]
+"""For each row of a batch the number of the part it came with."""
+
+_NOTHING: Final = Plan((), 0, np.zeros(0, np.uint64), (0, 0), 0, 0)
+
 _log = logging.getLogger("spanledger.storage")
 
 
@@ -61,13 +67,28 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """What a merge did: calls that the ledger has more than before, records that tell of a call with others, and records
-    that were there already.
+    """What a merge did.
+
+    `calls` the ledger has more than before, `joined` records that tell of a call with others, `repeated` ones that were
+    there already, and the parts that were `refused`, with the reason.
     """
 
     calls: int
     joined: int
     repeated: int
+    refused: Mapping[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What `plan` decided, for `commit`, and what it was made from, should it have to be made again in parts."""
+
+    plan: Plan
+    refusals: tuple[Refusal, ...]
+    batch: Batch
+    parts: Parts
+    price: Step
+    ranks: Mapping[str, int]
 
 
 class Reader:
@@ -103,7 +124,10 @@ class Ledger:
         self._connection: duckdb.DuckDBPyConnection | None = opened.connection
         self._state = opened.mark
         self._mark = mark
-        self._writing = threading.Lock()
+        self._planning: duckdb.DuckDBPyConnection | None = None
+        self._plans = threading.Condition(threading.RLock())
+        self._unsettled = 0
+        self._writing = threading.RLock()
         self._reading = threading.BoundedSemaphore(READERS_MAX)
         self._filters = AliasFilters(self._hashes_of_day)
         self._known = _known_keys(opened.connection)
@@ -133,44 +157,110 @@ class Ledger:
         return self._folder
 
     def merge(self, batch: Batch, refusals: Sequence[Refusal] = (), *, price: Step, ranks: Mapping[str, int]) -> Merged:
-        """Count the records of `batch` and commit, durably: when this returns they are on disk, each call once.
+        """Count the records of `batch` and commit, durably: `plan` and `commit` in one."""
+        return self.commit(self.plan(batch, refusals, price=price, ranks=ranks))
 
-        `price` fills the cost columns of the rows that are written; `ranks` says whose word counts first (dialect →
-        rank). Raises LedgerUnavailable when it could not be stored now, RowsRefused when it never can be; in both
-        cases nothing of the batch is.
+    def plan(
+        self,
+        batch: Batch,
+        refusals: Sequence[Refusal] = (),
+        *,
+        price: Step,
+        ranks: Mapping[str, int],
+        parts: Parts | None = None,
+    ) -> Planned:
+        """Decide what becomes of each record of `batch`: a new call, part of another one, or known already.
+
+        `price` fills the cost columns of the rows that will be written; `ranks` says whose word counts first (dialect →
+        rank); `parts` says which part of the batch (a request, say) each row came with. Plans are committed in the
+        order in which they were made, each exactly once; a plan may be made while the one before is being committed.
+        Raises LedgerUnavailable.
         """
-        with self._writing:
-            connection = self._writable()
+        rows_of = np.zeros(batch.num_rows, np.int64) if parts is None else parts
+        with self._plans:
+            planned = Planned(
+                self._plan(batch, price, ranks, self._settled), tuple(refusals), batch, rows_of, price, ranks
+            )
+            self._unsettled += 1
+        return planned
+
+    def commit(self, planned: Planned) -> Merged:
+        """Commit a plan, durably: when this returns its calls are on disk, each once.
+
+        Rows that the ledger can never take spoil no other part's: their parts are named in `refused`, the others are
+        stored. Raises LedgerUnavailable when it could not be stored now; then nothing of it is.
+        """
+        refused: Mapping[int, str] = {}
+        try:
+            with self._writing:
+                try:
+                    self._write(planned.plan, planned.refusals)
+                except RowsRefused:
+                    refused = self._write_apart(planned)
+        finally:
+            with self._plans:
+                self._unsettled -= 1
+                self._plans.notify_all()
+        return Merged(planned.plan.calls, planned.plan.joined, planned.plan.repeated, refused)
+
+    def _plan(self, batch: Batch, price: Step, ranks: Mapping[str, int], settled: Callable[[], object]) -> Plan:
+        planning = self._planning_connection()
+        try:
+            return plan(planning, batch, self._filters, ranks, price, settled)
+        except (duckdb.Error, OSError) as error:
+            raise LedgerUnavailable(f"the ledger in {self._folder} could not be read: {sentence(error)}") from error
+
+    def _write(self, planned: Plan, refusals: Sequence[Refusal]) -> None:
+        if not (planned.added or refusals):
+            return
+        connection = self._writable()
+        try:
+            connection.execute("begin")
+            added = write(connection, planned, self._known)
+            if refusals:
+                _add_refusals(connection, refusals)
+            self._finish(connection, planned.calls)
+        except _BAD_ROWS as error:
+            _roll_back(connection)
+            raise RowsRefused(sentence(error)) from error
+        except (duckdb.Error, OSError) as error:
+            self._fail(connection, error)
+        for dimension, keys in added.items():
+            self._known[dimension] |= keys
+        self._wrote_at = time.monotonic()
+
+    def _write_apart(self, planned: Planned) -> Mapping[int, str]:
+        """Plan and write part by part; returns the parts that cannot be stored, with the reason.
+
+        Nothing is waited for: a plan made since then that has to do with this one waits for us.
+        """
+        refused = {}
+        for part in np.unique(planned.parts).tolist():
+            rows = planned.batch.filter(pa.array(planned.parts == part))
+            with self._plans:
+                alone = self._plan(rows, planned.price, planned.ranks, lambda: None)
             try:
-                planned = plan(connection, batch, self._filters, ranks, price)
-                if len(planned.calls) or refusals:
-                    self._commit(connection, planned, refusals)
-            except _BAD_ROWS as error:
-                _roll_back(connection)
-                raise RowsRefused(sentence(error)) from error
-            except (duckdb.Error, OSError) as error:
-                self._fail(connection, error)
-            self._wrote_at = time.monotonic()
-        return Merged(planned.added, planned.joined, planned.repeated)
+                self._write(alone, ())
+            except RowsRefused as error:
+                _log.error("A request of %d spans cannot be stored: %s", rows.num_rows, error)
+                refused[part] = str(error)
+        self._write(_NOTHING, planned.refusals)
+        return refused
 
     def remove_service_prefix(self, prefix: str) -> int:
         """Remove every call whose service's name begins with `prefix`; returns how many."""
-        with self._writing:
-            connection = self._writable()
-            try:
-                connection.execute("begin")
-                connection.execute(
-                    "create or replace temp table doomed as select call_id from call_facts join origins using (origin_key)"
-                    " where starts_with(service_name, ?)", [prefix],
-                )  # fmt: skip
-                (removed,) = connection.execute("select count(*) from doomed").fetchone() or (0,)
-                for table in ("call_facts", "observation_facts"):
-                    connection.execute(f"delete from {table} where call_id in (select call_id from doomed)")
-                self._finish(connection, -int(removed))
-            except (duckdb.Error, OSError) as error:
-                self._fail(connection, error)
+        with self._plans:
+            self._planning_connection()
+            self._settled()
+            with self._writing:
+                connection = self._writable()
+                try:
+                    removed = _remove_service_prefix(connection, prefix)
+                    self._finish(connection, -removed)
+                except (duckdb.Error, OSError) as error:
+                    self._fail(connection, error)
             self._filters.clear()
-        return int(removed)
+        return removed
 
     @contextmanager
     def reader(self, time_limit_s: float | None = None) -> Iterator[Reader]:
@@ -180,12 +270,9 @@ class Ledger:
         try:
             connection = self._connection
             if connection is None:
-                raise LedgerUnavailable(
-                    f"the ledger in {self._folder} is being reopened after a failed write; try again"
-                )
+                raise self._reopening()
             try:
-                cursor = connection.cursor()
-                cursor.execute("use ledger")
+                cursor = _cursor(connection)
                 cursor.execute("begin transaction read only")
             except duckdb.Error as error:
                 raise LedgerUnavailable(sentence(error)) from error
@@ -222,16 +309,6 @@ class Ledger:
                 self._mark.close()
                 self._mark = None
 
-    def _commit(self, connection: duckdb.DuckDBPyConnection, planned: Plan, refusals: Sequence[Refusal]) -> None:
-        connection.execute("begin")
-        added = write(connection, planned, self._known)
-        if refusals:
-            _add_refusals(connection, refusals)
-        self._finish(connection, planned.added)
-        remember(planned, self._filters)
-        for dimension, keys in added.items():
-            self._known[dimension].update(keys)
-
     def _finish(self, connection: duckdb.DuckDBPyConnection, more_calls: int) -> None:
         """Commit, then move the mark: it may be behind the ledger, never ahead of it."""
         state = Mark(self._state.ledger_id, self._state.commit_sequence + 1, self._state.calls + more_calls)
@@ -244,46 +321,63 @@ class Ledger:
             self._mark.write(state)
 
     def _writable(self) -> duckdb.DuckDBPyConnection:
-        if self._mark is None:
-            raise LedgerUnavailable(f"the ledger in {self._folder} is open for reading only")
+        """The writer's connection. Raises LedgerUnavailable; the disk is looked at before anything is written."""
+        if self._connection is None:
+            raise self._reopening()
         free = disk_usage(self._folder).free
         if free < FREE_BYTES_MIN:
             raise LedgerUnavailable(
-                f"the disk that holds {self._folder} is full ({free >> 20} MiB free, {FREE_BYTES_MIN >> 20} MiB needed); free some space"
+                f"the disk that holds {self._folder} is full ({free >> 20} MiB free,"
+                f" {FREE_BYTES_MIN >> 20} MiB needed); free some space"
             )
-        if self._connection is None:
-            if time.monotonic() - self._failed_at < REOPEN_AFTER_S:
-                raise LedgerUnavailable(
-                    f"the ledger in {self._folder} is being reopened after a failed write; try again"
-                )
-            self._reopen()
-        assert self._connection is not None
         return self._connection
 
-    def _reopen(self) -> None:
+    def _planning_connection(self) -> duckdb.DuckDBPyConnection:
+        """The planner's own cursor: it asks while the writer writes. After a failed write the ledger is opened anew."""
+        if self._mark is None:
+            raise LedgerUnavailable(f"the ledger in {self._folder} is open for reading only")
+        if self._connection is None:
+            self._settled()
+            if time.monotonic() - self._failed_at < REOPEN_AFTER_S:
+                raise self._reopening()
+            self._connection = self._reopened()
+        if self._planning is None:
+            self._planning = _cursor(self._connection)
+        return self._planning
+
+    def _settled(self) -> None:
+        """Wait until all that was planned is committed, or has failed."""
+        self._plans.wait_for(lambda: not self._unsettled)
+
+    def _reopening(self) -> LedgerUnavailable:
+        return LedgerUnavailable(f"the ledger in {self._folder} is being reopened after a failed write; try again")
+
+    def _reopened(self) -> duckdb.DuckDBPyConnection:
         try:
             opened = open_ledger(self._folder)
         except LedgerError as error:
             self._failed_at = time.monotonic()
             raise LedgerUnavailable(str(error)) from error
-        self._connection, self._state, self._known = opened.connection, opened.mark, _known_keys(opened.connection)
-        _log.info("The ledger in %s is open again.", self._folder)
-
-    def _fail(self, connection: duckdb.DuckDBPyConnection, error: Exception) -> None:
-        """After a failed write only the ledger knows what it holds: forget what was in memory and open it afresh."""
-        _log.error("A write to the ledger in %s failed: %s", self._folder, sentence(error))
+        self._state, self._known = opened.mark, _known_keys(opened.connection)
         self._filters.clear()
+        _log.info("The ledger in %s is open again.", self._folder)
+        return opened.connection
+
+    def _fail(self, connection: duckdb.DuckDBPyConnection, error: Exception) -> NoReturn:
+        """After a failed write only the ledger knows what it holds: close it, to be opened afresh."""
+        _log.error("A write to the ledger in %s failed: %s", self._folder, sentence(error))
         self._failed_at = time.monotonic()
-        self._connection = None
+        self._connection = self._planning = None
         connection.close()
         raise LedgerUnavailable(f"the ledger in {self._folder} could not be written: {sentence(error)}") from error
 
     def _hashes_of_day(self, day: int) -> Hashes:
-        assert self._connection is not None
+        self._settled()
+        planning = self._planning_connection()
         first = pa.scalar(day * DAY_US, pa.timestamp("us", "UTC")).as_py()
         last = pa.scalar((day + 1) * DAY_US, pa.timestamp("us", "UTC")).as_py()
         within = f"started_at >= timestamptz '{first.isoformat()}' and started_at < timestamptz '{last.isoformat()}'"
-        rows = self._connection.execute(
+        rows = planning.execute(
             " union all ".join(
                 f"select {alias} as hash from {table} where {within} and {alias} is not null"
                 for table in ("call_facts", "observation_facts")
@@ -307,6 +401,25 @@ class Ledger:
         # Only the file's size is asked for: opening it from here would drop DuckDB's lock on it.
         wal = self._folder / "ledger.duckdb.wal"
         return wal.exists() and wal.stat().st_size > WAL_BYTES_QUIET
+
+
+def _cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    cursor = connection.cursor()
+    cursor.execute("use ledger")
+    return cursor
+
+
+def _remove_service_prefix(connection: duckdb.DuckDBPyConnection, prefix: str) -> int:
+    connection.execute("begin")
+    connection.execute(
+        "create or replace temp table doomed as select call_id from call_facts join origins using (origin_key)"
+        " where starts_with(service_name, ?)",
+        [prefix],
+    )
+    (removed,) = connection.execute("select count(*) from doomed").fetchone() or (0,)
+    for table in ("call_facts", "observation_facts"):
+        connection.execute(f"delete from {table} where call_id in (select call_id from doomed)")
+    return int(removed)
 
 
 def _add_refusals(connection: duckdb.DuckDBPyConnection, refusals: Sequence[Refusal]) -> None:

@@ -1,11 +1,12 @@
 """Merge: a batch of records becomes rows of the ledger, each call once.
 
 Nearly every record is new and is told so by the filters in memory; only the others are looked up, and only those that
-meet another record of their call are folded. What is found decides what is written: `plan` only reads, `write` runs
-inside the caller's transaction.
+meet another record of their call are folded. What is found decides what is written: `plan` only reads and does all that
+needs the interpreter, `write` runs inside the caller's transaction and hardly needs it, so that the next batch can be
+planned meanwhile.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -26,6 +27,7 @@ DAY_US: Final = 86_400_000_000
 NEAR_US: Final = 15 * 60 * 1_000_000
 """Records of one call from different emitters start within minutes of each other; the day around is tried after that."""
 
+_NO_CALLS: Final = np.zeros(0, np.uint64)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RECORDS: Final = """
     select call_id, span_hash, span_id, response_hash, response_id, started_at, ended_at, output_tokens
@@ -37,20 +39,33 @@ _RECORDS: Final = """
 
 
 @dataclass(frozen=True)
-class Plan:
-    """What a batch will change: rows to add, calls to replace, and what each source said of those that several saw."""
+class Rows:
+    """Rows to add to a table: narrow, and the dimension rows that they refer to, by dimension and key."""
 
-    calls: Batch
-    observations: Batch
+    table: str
+    facts: pa.Table
+    dimensions: Mapping[str, Mapping[int, tuple[str | None, ...]]]
+
+    @classmethod
+    def of(cls, table: str, batch: Batch) -> "Rows":
+        """The narrow rows of a batch."""
+        return cls(table, *split(batch))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a batch will change: rows to add, and calls to replace.
+
+    `replaced_between` is the window of `started_at` in which the replaced calls lie, in microseconds since 1970;
+    `repeated` counts the records that were there already, `joined` those that tell of a call with others.
+    """
+
+    added: Sequence[Rows]
+    calls: int
     replaced: npt.NDArray[np.uint64]
-    replaced_days: tuple[int, int]
+    replaced_between: tuple[int, int]
     repeated: int
     joined: int
-
-    @property
-    def added(self) -> int:
-        """How many calls more there will be; negative when a record shows that two were one."""
-        return len(self.calls) - len(self.replaced)
 
 
 @dataclass(frozen=True)
@@ -85,13 +100,39 @@ def _completeness(output_tokens: pa.ChunkedArray, ended_us: pa.ChunkedArray) -> 
 
 
 def plan(
-    connection: duckdb.DuckDBPyConnection, batch: Batch, filters: AliasFilters, ranks: Mapping[str, int], price: Step
+    connection: duckdb.DuckDBPyConnection,
+    batch: Batch,
+    filters: AliasFilters,
+    ranks: Mapping[str, int],
+    price: Step,
+    settled: Callable[[], object],
 ) -> Plan:
-    """Decide what becomes of each record of `batch`. `price` is run on the rows that will be written, and only those."""
+    """Decide what becomes of each record of `batch`, and tell the filters of what will be added.
+
+    `price` is run on the rows that will be written, and only those. `settled` is called before the ledger is asked: it
+    waits until all that was planned before is committed.
+    """
     aliases = _Aliases.of(batch)
     suspects = np.flatnonzero(_shared(aliases) | _perhaps_known(aliases, filters))
-    if not len(suspects):
-        return Plan(price(batch), batch.slice(0, 0), np.zeros(0, np.uint64), (0, 0), 0, 0)
+    if len(suspects):
+        settled()
+        planned, records = _plan_with_suspects(connection, batch, aliases, suspects, ranks, price)
+        for told in records:
+            _remember(_Aliases.of(told), filters)
+        return planned
+    _remember(aliases, filters)
+    rows = [Rows.of("call_facts", price(batch))] if len(aliases.span) else []
+    return Plan(rows, len(aliases.span), _NO_CALLS, (0, 0), 0, 0)
+
+
+def _plan_with_suspects(
+    connection: duckdb.DuckDBPyConnection,
+    batch: Batch,
+    aliases: _Aliases,
+    suspects: npt.NDArray[np.int64],
+    ranks: Mapping[str, int],
+    price: Step,
+) -> tuple[Plan, Sequence[Batch]]:
     fresh = np.ones(batch.num_rows, bool)
     fresh[suspects] = False
 
@@ -111,7 +152,8 @@ def plan(
     repeated = len(suspects) - len(kept)
     new = batch.filter(pa.array(fresh)) if not fresh.all() else batch
     if not len(together):
-        return Plan(price(new), batch.slice(0, 0), np.zeros(0, np.uint64), (0, 0), repeated, 0)
+        rows = [Rows.of("call_facts", price(new))] if new.num_rows else []
+        return Plan(rows, new.num_rows, _NO_CALLS, (0, 0), repeated, 0), [new]
 
     arrived = batch.take(pa.array(kept[together])).append_column("call_group", pa.array(labels[together]))
     stored, window = _stored(connection, calls, labels[len(kept) :], matches)
@@ -119,48 +161,51 @@ def plan(
     superseded = pc.is_in(stored.column("span_hash"), pc.unique(arrived.column("span_hash")))
     records = pa.concat_tables([_plain(arrived), stored.filter(pc.invert(superseded))])
     folded, groups = fold(connection, records, ranks)
-    return Plan(
-        calls=price(pa.concat_tables([new, folded]).unify_dictionaries().combine_chunks()),
-        observations=_observations(records, folded, groups),
+    written = price(pa.concat_tables([new, folded]).unify_dictionaries().combine_chunks())
+    observations = _observations(records, folded, groups)
+    planned = Plan(
+        added=[
+            Rows.of(table, rows)
+            for table, rows in (("call_facts", written), ("observation_facts", observations))
+            if rows.num_rows
+        ],
+        calls=written.num_rows - len(calls),
         replaced=calls,
-        replaced_days=window,
+        replaced_between=window,
         repeated=repeated,
         joined=len(together),
     )
+    return planned, [written, observations]
 
 
-def write(connection: duckdb.DuckDBPyConnection, planned: Plan, known: Mapping[str, set[int]]) -> dict[str, list[int]]:
-    """Write a plan in the transaction at hand; returns the dimension keys that it added, for `known` after the commit."""
+def write(
+    connection: duckdb.DuckDBPyConnection, planned: Plan, known: Mapping[str, set[int]]
+) -> Mapping[str, set[int]]:
+    """Write a plan in the transaction at hand; returns the dimension keys it added, for `known` after the commit."""
     if len(planned.replaced):
         connection.register("replaced", pa.table({"call_id": planned.replaced}))
         for table in ("call_facts", "observation_facts"):
             connection.execute(
-                f"delete from {table} where call_id in (select call_id from replaced) and started_at between {_between(*planned.replaced_days)}"
+                f"delete from {table} where call_id in (select call_id from replaced)"
+                f" and started_at between {_between(*planned.replaced_between)}"
             )
         connection.unregister("replaced")
-    added: dict[str, list[int]] = {name: [] for name in DIMENSIONS}
-    for table, batch in (("call_facts", planned.calls), ("observation_facts", planned.observations)):
-        if not batch.num_rows:
-            continue
-        facts, rows = split(batch)
-        for dimension, values in rows.items():
-            missing = [key for key in values if key not in known[dimension] and key not in added[dimension]]
+    added: dict[str, set[int]] = {name: set() for name in DIMENSIONS}
+    for rows in planned.added:
+        for dimension, values in rows.dimensions.items():
+            missing = values.keys() - known[dimension] - added[dimension]
             if missing:
                 _add_dimension_rows(connection, dimension, {key: values[key] for key in missing})
-                added[dimension] += missing
-        connection.register("incoming", facts)
-        connection.execute(f"insert into {table} by name from incoming")
+                added[dimension] |= missing
+        connection.register("incoming", rows.facts)
+        connection.execute(f"insert into {rows.table} by name from incoming")
         connection.unregister("incoming")
     return added
 
 
-def remember(planned: Plan, filters: AliasFilters) -> None:
-    """Tell the filters what a committed plan added."""
-    for batch in (planned.calls, planned.observations):
-        if batch.num_rows:
-            aliases = _Aliases.of(batch)
-            filters.add(aliases.span, aliases.days)
-            filters.add(aliases.response[aliases.named], aliases.days[aliases.named])
+def _remember(aliases: _Aliases, filters: AliasFilters) -> None:
+    filters.add(aliases.span, aliases.days)
+    filters.add(aliases.response[aliases.named], aliases.days[aliases.named])
 
 
 def _shared(aliases: _Aliases) -> npt.NDArray[np.bool_]:
@@ -258,9 +303,7 @@ def _between(first_us: int, last_us: int) -> str:
     return f"timestamptz '{first.isoformat()}' and timestamptz '{last.isoformat()}'"
 
 
-def _stored_is_as_complete(
-    matches: pa.Table, completeness: npt.NDArray[np.int64]
-) -> npt.NDArray[np.bool_]:
+def _stored_is_as_complete(matches: pa.Table, completeness: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """For each place whether a stored record of its span is at least as complete: then it was only sent again."""
     place = matches.column("place").to_numpy()
     stored = _completeness(matches.column("output_tokens"), matches.column("ended"))
