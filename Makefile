@@ -17,7 +17,7 @@ $(TOOLS)/bin/uv:
 	$(PYTHON) -m pip install --quiet --disable-pip-version-check --root-user-action ignore --target $(TOOLS) 'uv>=0.8'
 
 $(VENV)/.installed: $(TOOLS)/bin/uv pyproject.toml uv.lock
-	$(UV) sync --quiet --frozen --python $(PYTHON)
+	$(UV) sync --quiet --frozen --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 up: $(VENV)/.installed ## start the product (ARGS="--data DIR --grpc HOST:PORT --http HOST:PORT")

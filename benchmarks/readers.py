@@ -25,7 +25,7 @@ ACK_P99_MS: Final = 250
 READER_P95_MS: Final = 200
 
 QUERIES: Final = {
-    "by day": "select date_trunc('day', started_at) as day, sum(cost_usd) as cost from calls group by all",
+    "by day": "select started_on as day, sum(cost_usd) as cost from calls group by all",
     "by model": "select response_model, sum(cost_usd) as cost, sum(input_tokens) as input from calls group by all",
     "by user": "select user_id, sum(cost_usd) as cost from calls group by all order by cost desc limit 20",
 }

@@ -8,8 +8,8 @@ import pytest
 
 from spanledger.storage.errors import LedgerError, LedgerUnavailable, QueryTimeout
 from spanledger.storage.ledger import Ledger, Refusal
-from spanledger.storage.schema import COLUMNS
-from tests.records import batch, free, many, record
+from spanledger.storage.schema import COLUMNS, DERIVED
+from tests.records import NOON, batch, free, many, record
 
 
 @pytest.fixture
@@ -26,8 +26,8 @@ def ask(ledger, sql):
 
 def test_the_view_has_every_column_of_the_schema_in_its_order(ledger):
     with ledger.reader() as reader:
-        assert reader.query("select * from calls").column_names == list(COLUMNS)
-        assert reader.query("select * from observations").column_names == list(COLUMNS)
+        assert reader.query("select * from calls").column_names == [*COLUMNS, *DERIVED]
+        assert reader.query("select * from observations").column_names == [*COLUMNS, *DERIVED]
 
 
 def test_every_column_survives_the_way_through_the_ledger(ledger):
@@ -40,6 +40,7 @@ def test_every_column_survives_the_way_through_the_ledger(ledger):
     (row,) = ask(ledger, "select * from calls")
     assert {name: row[name] for name in told} == told
     assert row["git_branch"] is None
+    assert row["started_on"] == NOON.date()
 
 
 def test_refusals_are_counted_beside_the_calls(ledger):

@@ -7,13 +7,11 @@ from the source forwards, so that nothing that arrived is left behind.
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
@@ -21,14 +19,7 @@ from typing import Final
 
 import typer
 
-# Arrow looks for this calendar library at every conversion of a Python value, and does not remember that it is not
-# there: 2 ms for each group of requests, most of a small one's time.
-if find_spec("dateutil") is None:
-    sys.modules["dateutil"] = None  # type: ignore[assignment]
-
-# Read by grpcio when it is imported: every client's mistake would be a line on stderr; they are answered and counted.
-os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-
+from spanledger.cli import process
 from spanledger.cli.addresses import Address
 from spanledger.cli.failures import Failed, WrongUse
 from spanledger.cli.settings import Settings
@@ -47,9 +38,6 @@ from spanledger.receiver.tls import Tls
 from spanledger.storage.errors import LedgerError
 from spanledger.storage.ledger import Ledger
 
-SWITCH_INTERVAL_S: Final = 0.001
-"""A thread that waits for the interpreter asks for it after this long. Python's 5 ms would let the decoder, which holds
-it in pieces, keep the event loops waiting, and with them every client."""
 DRAIN_TIMEOUT_S: Final = 5.0
 GRACE_S: Final = 1.0
 STOP_TIMEOUT_S: Final = 9.5
@@ -67,7 +55,7 @@ class Running:
 
     @property
     def url(self) -> str:
-        """Where the API and the web page are."""
+        """Where the API is."""
         return f"{self.scheme}://{self.http}"
 
     def describe(self) -> dict[str, str | int]:
@@ -99,10 +87,10 @@ class StopSignal:
 def run(settings: Settings, *, as_json: bool) -> None:
     """Serve until SIGTERM or SIGINT. Raises `Failed`, one sentence, if the server cannot start; then nothing runs."""
     stopping = StopSignal()
-    sys.setswitchinterval(SWITCH_INTERVAL_S)
     with ExitStack() as parts:
         running = start(settings, parts, stopping)
         parts.enter_context(server_file(running))
+        process.settle()
         announce(running, as_json=as_json)
         stopping.wait()
         watchdog = threading.Timer(STOP_TIMEOUT_S, give_up)
@@ -208,7 +196,7 @@ def announce(running: Running, *, as_json: bool) -> None:
         return
     typer.echo(f"Spanledger {version('spanledger')} is ready.")
     typer.echo(f"  OTLP/gRPC  {running.grpc}")
-    typer.echo(f"  OTLP/HTTP  {running.url}  (also the API and the web page)")
+    typer.echo(f"  OTLP/HTTP  {running.url}  (also the API)")
     typer.echo(f"  ledger     {running.data}")
 
 

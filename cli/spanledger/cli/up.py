@@ -56,7 +56,7 @@ def up(
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when ready, and no text.")] = False,
 ) -> None:
     """Start Spanledger: take spans over OTLP, store them in the ledger, serve the API."""
-    from spanledger.cli import settings
+    from spanledger.cli import process, settings
 
     chosen = settings.load(
         data=data,
@@ -71,6 +71,7 @@ def up(
         linger_s=linger_s,
         keep_content=keep_content,
     )
+    process.prepare()
     try:
         from spanledger.cli import serve
     except ModuleNotFoundError as error:

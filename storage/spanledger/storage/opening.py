@@ -26,7 +26,7 @@ write-ahead log: measured 120,000-135,000 rows/s and a checkpoint of 0.03 s, aga
 SETTINGS: Final = {
     # One thread a query: two made a commit of 8,000 rows twice as slow, and every reader brings its own thread.
     "threads": "1",
-    "memory_limit": "'400MB'",
+    "memory_limit": "'300MB'",
     "checkpoint_threshold": "'256MB'",
     "TimeZone": "'UTC'",
     "autoinstall_known_extensions": "false",

@@ -134,6 +134,9 @@ REST: Final = {
 COLUMNS: Final[dict[str, pa.DataType]] = IDENTITY | TIMES | WHAT | USAGE | MONEY_COLUMNS | WHO | WHERE | REST
 CALLS: Final = pa.schema([pa.field(name, kind) for name, kind in COLUMNS.items()])
 
+DERIVED: Final = {"started_on": pa.date32()}
+"""Columns that the views `calls` and `observations` have besides, computed when they are read: the UTC day."""
+
 DIMENSIONS: Final[dict[str, tuple[str, ...]]] = {
     "origins": ("tenant", "sources", "scope_name", "scope_version", "dialect", "api_key_id", "machine", *WHERE),
     "models": (*WHAT, "usage_rule", "cost_basis", "price_status", "price_id", "catalogue_id", "price_rule"),

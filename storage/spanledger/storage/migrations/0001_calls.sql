@@ -335,7 +335,16 @@ join origins using (origin_key)
 join models using (model_key)
 join owners using (owner_key);
 
--- What users ask; JSON is parsed for those who look at it only.
-create view calls as select * replace (attributes::json as attributes) from call_records;
+-- What users ask; JSON is parsed for those who look at it only. `started_on` is the UTC day by plain arithmetic: DuckDB's
+-- calendar takes 140 ms for date_trunc over 600,000 times with a zone, this takes 10.
+create view calls as
+select
+    * replace (attributes::json as attributes),
+    date '1970-01-01' + (epoch_us(started_at) // 86_400_000_000)::integer as started_on
+from call_records;
 
-create view observations as select * replace (attributes::json as attributes) from observation_records;
+create view observations as
+select
+    * replace (attributes::json as attributes),
+    date '1970-01-01' + (epoch_us(started_at) // 86_400_000_000)::integer as started_on
+from observation_records;
