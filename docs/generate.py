@@ -26,9 +26,11 @@ GROUPS: Final = {
     "Who": schema.WHO,
     "Where": schema.WHERE,
     "The rest": schema.REST,
+    "Computed when read": schema.DERIVED,
 }
 
 MEANINGS: Final = {
+    "started_on": "the UTC day of `started_at`; by far the fastest way to group by day",
     "call_id": "identity of the call: from the response id where one is known, else from the span",
     "tenant": "whose call it is: of the API key that sent it, or `default`",
     "trace_id": "trace the call belongs to, 32 lower-case hex digits",
@@ -122,7 +124,7 @@ def sql_type(name: str, kind: pa.DataType) -> str:
     if pa.types.is_decimal(kind):
         return f"DECIMAL({kind.precision},{kind.scale})"
     names = {pa.int64(): "BIGINT", pa.int32(): "INTEGER", pa.uint64(): "UBIGINT", pa.float64(): "DOUBLE",
-             pa.bool_(): "BOOLEAN", schema.TIME: "TIMESTAMPTZ"}  # fmt: skip
+             pa.bool_(): "BOOLEAN", pa.date32(): "DATE", schema.TIME: "TIMESTAMPTZ"}  # fmt: skip
     return names[kind]
 
 

@@ -164,7 +164,10 @@ def usage(values: Values, dialect: dialects.Dialect, operation: str | None) -> d
             row["input_tokens"] += cached
     asked, answered = row["input_tokens"] is not None, row["output_tokens"] is not None
     half = (asked and not answered and operation not in NO_OUTPUT) or (answered and not asked)
-    return row | {"partial": half or any(bad for _, bad in said.values())}
+    streamed = (as_text(first(dialects.LABELS["stream"], values)) or "").lower() == "true"
+    finished = as_text(first(dialects.LABELS["finish_reasons"], values)) is not None
+    left_early = dialect.says_the_end and streamed and not finished
+    return row | {"partial": half or left_early or any(bad for _, bad in said.values())}
 
 
 def microseconds(nanoseconds: int) -> datetime:

@@ -116,12 +116,15 @@ class Dialect:
     `cache_excluded`: its input count leaves cached tokens out, so they are added to make it inclusive.
     `rank`: whose fields count first where several emitters saw one call; 0 is best. The vendor's own SDK before the
     instrumentations of an SDK before frameworks.
+    `says_the_end`: it names a finish reason for every stream that came to its end; one without was left early, and the
+    output it counted is not what was billed.
     """
 
     name: str
     scopes: tuple[str, ...]
     rank: int
     cache_excluded: bool = False
+    says_the_end: bool = False
 
 
 UNKNOWN: Final = Dialect("unknown", (), rank=9)
@@ -130,7 +133,7 @@ UNKNOWN: Final = Dialect("unknown", (), rank=9)
 DIALECTS: Final[tuple[Dialect, ...]] = (
     Dialect("anthropic-sdk", ("com.anthropic.sdk.",), rank=0),
     Dialect("otel-genai-openai", ("opentelemetry.instrumentation.genai.openai",), rank=1),
-    Dialect("otel-genai-anthropic", ("opentelemetry.instrumentation.genai.anthropic",), rank=1),
+    Dialect("otel-genai-anthropic", ("opentelemetry.instrumentation.genai.anthropic",), rank=1, says_the_end=True),
     Dialect("otel-google-genai", ("opentelemetry.instrumentation.google_genai",), rank=1),
     # Measured: the raw counts of Bedrock, Converse and InvokeModel alike, on spans and metrics.
     Dialect("otel-genai-bedrock", ("opentelemetry.instrumentation.genai.bedrock",), rank=1, cache_excluded=True),

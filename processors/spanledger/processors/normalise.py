@@ -31,6 +31,8 @@ STREAMED: Final = frozenset({"true", "false"})
 NO_OUTPUT: Final = frozenset({"embeddings", "embedding", "rerank", "transcription"})
 """Operations that are billed by their input alone."""
 
+_TRUE: Final = pa.scalar("true")
+
 REPORTED_COST_USD_MAX: Final = 900_000.0
 """Beyond what the money columns hold; such a cost is not one call's."""
 
@@ -91,13 +93,13 @@ def normalise(spans: Spans, senders: Sequence[Sender], ingested_us: int, *, keep
     columns["operation"] = _relabelled(columns["operation"], str.lower)
     columns["stream"] = _relabelled(columns["stream"], lambda said: said.lower() if said.lower() in STREAMED else None)
     columns["reported_cost_usd"] = _reported(attributes)
-    columns |= _usage(spans, columns["operation"])
+    columns |= _usage(spans, columns)
     empty = {name: kind for name, kind in COLUMNS.items() if name not in columns}
     columns |= {name: pa.nulls(len(spans), kind) for name, kind in empty.items()}
     return pa.table([columns[name] for name in CALLS.names], schema=CALLS)
 
 
-def _usage(spans: Spans, operation: pa.DictionaryArray) -> dict[str, Any]:
+def _usage(spans: Spans, what: Mapping[str, Any]) -> dict[str, Any]:
     """The counts, inclusive whatever the emitter meant, with the rule by which the input was read."""
     counts: dict[str, Any] = {}
     bad = np.zeros(len(spans), bool)
@@ -122,10 +124,20 @@ def _usage(spans: Spans, operation: pa.DictionaryArray) -> dict[str, Any]:
         )
     return counts | {
         "usage_rule": pa.DictionaryArray.from_arrays(pc.if_else(said, rule, NO_CODE), rules),
-        "partial": pa.array(bad | _half_said(counts, operation)),
+        "partial": pa.array(bad | _half_said(counts, what["operation"]) | _left_early(spans, speakers, what)),
         "dialect": _per_scope(spans, pa.array([speaker.name for speaker in speakers], pa.string())),
         "sources": _per_scope(spans, pa.array([speaker.name for speaker in speakers], pa.string())),
     }
+
+
+def _left_early(spans: Spans, speakers: Sequence[dialects.Dialect], what: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
+    """Streams without a finish reason, of emitters that always name one: what they counted is not what was billed."""
+    telling = np.array([speaker.says_the_end for speaker in speakers] or [False])[spans.scope]
+    if not telling.any():
+        return telling
+    streamed = pc.equal(what["stream"].dictionary_decode(), _TRUE).fill_null(False).to_numpy(zero_copy_only=False)
+    unfinished = what["finish_reasons"].is_null().to_numpy(zero_copy_only=False)
+    return np.asarray(telling & streamed & unfinished)
 
 
 def _half_said(counts: Mapping[str, Any], operation: pa.DictionaryArray) -> npt.NDArray[np.bool_]:
