@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from spanledger.storage.errors import LedgerError, LedgerUnavailable, QueryTimeout
-from spanledger.storage.ledger import Ledger, Refusal
+from spanledger.storage.ledger import Ledger
+from spanledger.storage.refusals import Refusal
 from spanledger.storage.schema import COLUMNS, DERIVED
 from tests.records import NOON, batch, free, many, record
 

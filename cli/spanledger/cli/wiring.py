@@ -15,7 +15,8 @@ from spanledger.processors.price_data import bundled_catalogue
 from spanledger.receiver.contract import Answer, Prepare, Refused, Request, Store, Stored, Unavailable
 from spanledger.receiver.counters import Counters
 from spanledger.storage.errors import LedgerUnavailable
-from spanledger.storage.ledger import Ledger, Planned, Refusal
+from spanledger.storage.ledger import Ledger, Planned
+from spanledger.storage.refusals import Refusal
 from spanledger.storage.schema import Step
 
 STEPS: Final[tuple[Step, ...]] = (identify,)

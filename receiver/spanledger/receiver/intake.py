@@ -72,7 +72,6 @@ class Intake:
         self._waiting_bytes = 0
         self._handed_over: Sequence[_Part] | None = None
         self._stopping = False
-        self._committing = False
         self._prepared_all = False
         self._preparer = threading.Thread(target=self._run_preparer, name="intake-prepare", daemon=True)
         self._writer = threading.Thread(target=self._run_writer, name="intake-write", daemon=True)
@@ -142,7 +141,7 @@ class Intake:
         """The next group, or nothing at the end."""
         with self._changed:
             self._changed.wait_for(
-                lambda: self._handed_over is None and not self._committing and (self._waiting or self._stopping),
+                lambda: self._handed_over is None and (self._waiting or self._stopping),
             )
             self._changed.wait_for(
                 lambda: self._waiting_bytes >= self._plenty_bytes or self._stopping, timeout=self._linger_s
@@ -162,7 +161,7 @@ class Intake:
         """
         try:
             return [(group, self._prepare([waiting.request for waiting in group]))]
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - answered, and logged where it is not the request's fault
             if len(group) == 1:
                 self._answer_failure(group, error, "prepared")
                 return []
@@ -176,18 +175,14 @@ class Intake:
                 parts, self._handed_over = self._handed_over, None
                 if parts is None:
                     return
-                self._committing = True
                 self._changed.notify_all()
             for group, prepared in parts:
                 self._commit(group, prepared)
-            with self._changed:
-                self._committing = False
-                self._changed.notify_all()
 
     def _commit(self, group: _Group, prepared: Any) -> None:
         try:
             answered = list(zip(group, self._store(prepared), strict=True))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - answered, and logged where it is not the ledger's own word
             self._answer_failure(group, error, "stored")
             return
         self.counters.add("groups")

@@ -36,7 +36,8 @@ def _fold_sql() -> str:
         with ranked as (
             select records.*, row_number() over (
                 partition by call_group
-                order by coalesce(ranks.rank, {UNRANKED}), output_tokens desc nulls last, input_tokens desc nulls last, span_hash
+                order by coalesce(ranks.rank, {UNRANKED}), output_tokens desc nulls last,
+                    input_tokens desc nulls last, span_hash
             ) as place
             from records left join ranks on ranks.dialect = records.dialect
         )

@@ -6,7 +6,6 @@ Access is by intent: `merge` writes, `reader` reads; the connection itself never
 import logging
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,11 +18,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from spanledger.storage.errors import LedgerError, LedgerUnavailable, QueryTimeout, RowsRefused
+from spanledger.storage.errors import LedgerError, LedgerUnavailable, RowsRefused
 from spanledger.storage.filters import AliasFilters, Hashes
 from spanledger.storage.mark import Mark, MarkFile
 from spanledger.storage.merge import DAY_US, Plan, plan, write
 from spanledger.storage.opening import Opened, attach, open_ledger, sentence
+from spanledger.storage.reader import Reader, cursor_on
+from spanledger.storage.refusals import Refusal, add_refusals
 from spanledger.storage.schema import DIMENSION_KEYS, Batch, Step
 
 FREE_BYTES_MIN: Final = 16 << 20
@@ -57,15 +58,6 @@ _log = logging.getLogger("spanledger.storage")
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Spans of a tenant that were refused for a reason."""
-
-    tenant: str
-    reason: str
-    spans: int
-
-
-@dataclass(frozen=True, slots=True)
 class Merged:
     """What a merge did.
 
@@ -89,31 +81,6 @@ class Planned:
     parts: Parts
     price: Step
     ranks: Mapping[str, int]
-
-
-class Reader:
-    """One cursor on a ledger, for one thread, until its time is up."""
-
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, time_limit_s: float | None) -> None:
-        self._cursor = cursor
-        self._until = None if time_limit_s is None else time.monotonic() + time_limit_s
-        self._time_limit_s = time_limit_s
-
-    def query(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> pa.Table:
-        """Run one question. Raises QueryTimeout, LedgerError with DuckDB's own words for a bad statement."""
-        timer = None
-        if self._until is not None:
-            timer = threading.Timer(max(0.0, self._until - time.monotonic()), self._cursor.interrupt)
-            timer.start()
-        try:
-            return self._cursor.execute(sql, parameters or None).to_arrow_table()
-        except duckdb.InterruptException as error:
-            raise QueryTimeout(f"the query ran for more than {self._time_limit_s:g} s and was stopped") from error
-        except duckdb.Error as error:
-            raise LedgerError(sentence(error)) from error
-        finally:
-            if timer is not None:
-                timer.cancel()
 
 
 class Ledger:
@@ -141,7 +108,7 @@ class Ledger:
     def open(cls, folder: Path) -> "Ledger":
         """Open a ledger for writing, made anew where there is none, and bring it to the newest shape.
 
-        Raises LedgerError (in use, too new, behind its mark, damaged, folder not writable); the message is one sentence.
+        Raises LedgerError (in use, too new, behind its mark, damaged, not writable); the message is one sentence.
         """
         opened = open_ledger(folder)
         return cls(folder, opened, MarkFile(folder))
@@ -218,7 +185,7 @@ class Ledger:
             connection.execute("begin")
             added = write(connection, planned, self._known)
             if refusals:
-                _add_refusals(connection, refusals)
+                add_refusals(connection, refusals)
             self._finish(connection, planned.calls)
         except _BAD_ROWS as error:
             _roll_back(connection)
@@ -272,7 +239,7 @@ class Ledger:
             if connection is None:
                 raise self._reopening()
             try:
-                cursor = _cursor(connection)
+                cursor = cursor_on(connection)
                 cursor.execute("begin transaction read only")
             except duckdb.Error as error:
                 raise LedgerUnavailable(sentence(error)) from error
@@ -342,7 +309,7 @@ class Ledger:
                 raise self._reopening()
             self._connection = self._reopened()
         if self._planning is None:
-            self._planning = _cursor(self._connection)
+            self._planning = cursor_on(self._connection)
         return self._planning
 
     def _settled(self) -> None:
@@ -403,12 +370,6 @@ class Ledger:
         return wal.exists() and wal.stat().st_size > WAL_BYTES_QUIET
 
 
-def _cursor(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
-    cursor = connection.cursor()
-    cursor.execute("use ledger")
-    return cursor
-
-
 def _remove_service_prefix(connection: duckdb.DuckDBPyConnection, prefix: str) -> int:
     connection.execute("begin")
     connection.execute(
@@ -420,21 +381,6 @@ def _remove_service_prefix(connection: duckdb.DuckDBPyConnection, prefix: str) -
     for table in ("call_facts", "observation_facts"):
         connection.execute(f"delete from {table} where call_id in (select call_id from doomed)")
     return int(removed)
-
-
-def _add_refusals(connection: duckdb.DuckDBPyConnection, refusals: Sequence[Refusal]) -> None:
-    """One row for each tenant and reason, however many requests a sender of garbage sends."""
-    spans = Counter[tuple[str, str]]()
-    for one in refusals:
-        spans[one.tenant, one.reason] += one.spans
-    rows = {
-        "tenant": [tenant for tenant, _ in spans],
-        "reason": [reason for _, reason in spans],
-        "spans": pa.array(spans.values(), pa.uint64()),
-    }
-    connection.register("refused", pa.table(rows))
-    connection.execute("insert into rejections select now(), tenant, reason, spans from refused")
-    connection.unregister("refused")
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:

@@ -25,7 +25,7 @@ from spanledger.storage.schema import DIMENSION_KEYS, DIMENSIONS, Batch, Step
 
 DAY_US: Final = 86_400_000_000
 NEAR_US: Final = 15 * 60 * 1_000_000
-"""Records of one call from different emitters start within minutes of each other; the day around is tried after that."""
+"""Records of one call from different emitters start within minutes of each other; the day around is tried then."""
 
 _NO_CALLS: Final = np.zeros(0, np.uint64)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -95,7 +95,7 @@ class _Aliases:
 
 
 def _completeness(output_tokens: pa.ChunkedArray, ended_us: pa.ChunkedArray) -> npt.NDArray[np.int64]:
-    """Two columns by which records of one span are compared: the greatest output, then the latest end. -1 for unknown."""
+    """By which records of one span are compared: the greatest output, then the latest end; -1 for unknown."""
     return np.column_stack([output_tokens.fill_null(-1).to_numpy(), ended_us.fill_null(-1).to_numpy()])
 
 
@@ -271,10 +271,15 @@ _NO_MATCH: Final = pa.table(
 
 
 def _match(
-    connection: duckdb.DuckDBPyConnection, batch: Batch, rows: npt.NDArray[np.int64], at: npt.NDArray[np.int64], alias: str,
-    first_us: int, last_us: int,
-) -> pa.Table:  # fmt: skip
-    """Stored records within a window of time that share `alias` with rows[at]: the hash, and the id itself to be exact."""
+    connection: duckdb.DuckDBPyConnection,
+    batch: Batch,
+    rows: npt.NDArray[np.int64],
+    at: npt.NDArray[np.int64],
+    alias: str,
+    first_us: int,
+    last_us: int,
+) -> pa.Table:
+    """Stored records in a window of time that share `alias` with rows[at]: its hash, and to be exact the id itself."""
     picked = pa.array(rows[at])
     probe = pa.table(
         {

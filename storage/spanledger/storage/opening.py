@@ -58,7 +58,7 @@ def open_ledger(folder: Path) -> Opened:
 
 
 def attach(folder: Path, *, read_only: bool) -> Opened:
-    """Attach the ledger in `folder`, migrate it unless `read_only`, and hold it against its mark. Raises LedgerError."""
+    """Attach the ledger in `folder`, migrate it unless `read_only`, hold it against its mark. Raises LedgerError."""
     path = folder / FILE_NAME
     if read_only and not path.exists():
         raise LedgerError(
@@ -108,7 +108,8 @@ def _state(connection: duckdb.DuckDBPyConnection, folder: Path) -> Mark:
     if mark is not None:
         if mark.ledger_id != state.ledger_id:
             raise LedgerError(
-                f"{folder / MARK_NAME} belongs to another ledger than {FILE_NAME} beside it; put the right pair together, or move the mark away"
+                f"{folder / MARK_NAME} belongs to another ledger than {FILE_NAME} beside it;"
+                " put the right pair together, or move the mark away"
             )
         if mark.commit_sequence > state.commit_sequence:
             raise _behind(folder, mark, state)
@@ -121,9 +122,9 @@ def _behind(folder: Path, acknowledged: Mark, found: Mark) -> LedgerBehind:
     rows = acknowledged.calls - found.calls
     commits = acknowledged.commit_sequence - found.commit_sequence
     return LedgerBehind(
-        f"the ledger in {folder} is behind what was acknowledged: {rows:,} rows of the last {commits:,} commits are missing,"
-        f" so its write-ahead log was damaged or removed; restore {FILE_NAME} and {FILE_NAME}.wal from a snapshot,"
-        f" or move {MARK_NAME} away to go on without those rows"
+        f"the ledger in {folder} is behind what was acknowledged: {rows:,} rows of the last {commits:,} commits are"
+        f" missing, so its write-ahead log was damaged or removed; restore {FILE_NAME} and {FILE_NAME}.wal from a"
+        f" snapshot, or move {MARK_NAME} away to go on without those rows"
     )
 
 
@@ -142,7 +143,8 @@ def _refusal(error: duckdb.Error, folder: Path) -> LedgerError:
     if isinstance(error, duckdb.PermissionException) or "permission" in text.lower():
         return LedgerError(f"cannot open {folder / FILE_NAME}: permission denied; make it readable and writable")
     return LedgerError(
-        f"the ledger in {folder} cannot be opened: {sentence(error)}; restore {FILE_NAME} and {FILE_NAME}.wal from a snapshot"
+        f"the ledger in {folder} cannot be opened: {sentence(error)};"
+        f" restore {FILE_NAME} and {FILE_NAME}.wal from a snapshot"
     )
 
 
