@@ -13,6 +13,8 @@ from benchmarks.workload import NANOSECONDS_PER_S, Workload
 SPANS_SENT: Final = 5_000_000
 COLLECTOR_SPANS: Final = 1_000_000  # its file grows by more than a kilobyte a span
 CONNECTIONS: Final = 16
+IN_FLIGHT: Final = 4  # requests of a connection that wait for their answers; a Collector's queue has ten such senders
+LOCKSTEP_SPANS: Final = 1_000_000  # with one request in flight, as an SDK's exporter sends
 PACE_SPANS_PER_S: Final = 100_000  # the traffic whose start times the spans have
 
 INTAKE_SPANS_PER_S: Final = 100_000
@@ -27,9 +29,9 @@ def workload(spans: int) -> Workload:
     return Workload(SPANS, from_ns=time.time_ns() - spans * spacing_ns, spacing_ns=spacing_ns)
 
 
-def sent(target: str, work: Workload, requests: int) -> Outcome:
+def sent(target: str, work: Workload, requests: int, in_flight: int = IN_FLIGHT) -> Outcome:
     """Send requests 0 … `requests` - 1 and return when all are acknowledged."""
-    plan = Plan(target=target, workload=work, numbers=range(requests), connections=CONNECTIONS)
+    plan = Plan(target=target, workload=work, numbers=range(requests), connections=CONNECTIONS, in_flight=in_flight)
     return complete(finished(started(plan)), requests)
 
 
@@ -59,7 +61,7 @@ def measure(session: Session) -> list[Figure]:
     session.rates["intake"] = first.spans_per_s
     disk_mb = folder_mb(data) / stored * 1e6
     how = (
-        f"{first.spans:,} spans in {first.seconds:.0f} s over {CONNECTIONS} connections; ack p50 "
+        f"{first.spans:,} spans in {first.seconds:.0f} s, {IN_FLIGHT} requests in flight on each connection; ack p50 "
         f"{first.ack_p50_ms:.0f} ms, p99 {first.ack_p99_ms:.0f} ms; processors: server {cpu_s / first.seconds:.2f} "
         f"({cpu_s / first.spans * 1e6:.1f} µs a span), generator {first.generator_cpu_share:.2f} of 2"
     )
@@ -78,6 +80,7 @@ def measure(session: Session) -> list[Figure]:
             peak * MIB / 1e6 <= INTAKE_RSS_MB,
             "VmRSS and VmHWM of /proc",
         ),
+        in_lockstep(session),
         against_collector(session, work, first.spans_per_s),
         Figure(
             "the same spans sent again",
@@ -94,6 +97,20 @@ def measure(session: Session) -> list[Figure]:
             f"the whole data folder after SIGTERM, which took {stop_s:.1f} s",
         ),
     ]
+
+
+def in_lockstep(session: Session) -> Figure:
+    """The same with one request in flight on each connection: nobody sends while the commit that he waits for runs."""
+    requests = session.scaled(LOCKSTEP_SPANS) // SPANS
+    with Server(session.folder / "lockstep") as server:
+        outcome = sent(server.target, workload(requests * SPANS), requests, in_flight=1)
+    return Figure(
+        "the same with one request in flight on each connection",
+        "(reported)",
+        f"{outcome.spans_per_s:,.0f} spans/s",
+        None,
+        f"{outcome.spans:,} spans; ack p50 {outcome.ack_p50_ms:.0f} ms, p99 {outcome.ack_p99_ms:.0f} ms",
+    )
 
 
 def against_collector(session: Session, work: Workload, spans_per_s: float) -> Figure:

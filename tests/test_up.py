@@ -207,7 +207,8 @@ def test_a_stop_under_load_loses_nothing_that_was_acknowledged(tmp_path):
         assert server.stop() == (0, "")
         for sender in senders:
             sender.join(TIMEOUT_S)
-    assert set(refused) == {grpc.StatusCode.UNAVAILABLE}, "which every exporter sends again"
+    retried = {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED}
+    assert set(refused) <= retried, "which every exporter sends again"
     assert len(refused) == 8
     assert acknowledged <= stored_spans(tmp_path)
 
