@@ -31,7 +31,7 @@ FREE_BYTES_MIN: Final = 16 << 20
 """Below this much free disk nothing is taken: a commit that runs out of space takes DuckDB's instance down with it."""
 
 QUIET_S: Final = 2.0
-WAL_BYTES_QUIET: Final = 16 << 20
+WAL_BYTES_QUIET: Final = 2 << 20
 """A write-ahead log beyond this is folded into the file once nobody has written for QUIET_S: a start replays it."""
 
 READERS_MAX: Final = 4
