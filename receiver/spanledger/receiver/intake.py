@@ -20,8 +20,8 @@ from spanledger.receiver.counters import Counters
 LINGER_S: Final = 0.003
 """How long the first of a group waits for company: well below a commit (6 ms), and groups of 16 callers form."""
 GROUP_BYTES_MAX: Final = 8 << 20
-"""Some 11,000 spans: the fixed cost of a commit no longer shows. Twice as much took 830 MB and 88,000 spans/s where this
-takes 620 MB and 123,000."""
+"""Some 11,000 spans: the fixed cost of a commit no longer shows. Twice as much took 830 MB for
+88,000 spans/s where this takes 620 MB for 123,000."""
 PLENTY_BYTES: Final = 2 << 20
 """With this much waiting nobody lingers: the group is big enough to be worth its commit."""
 QUEUE_BYTES_MAX: Final = 128 << 20
