@@ -37,12 +37,12 @@ def wire(ledger: Ledger, *, keep_content: bool = False, counters: Counters | Non
         bodies = [request.body for request in requests]
         senders = [Sender(request.tenant, request.api_key_id) for request in requests]
         processed = process(bodies, senders, time.time_ns() // 1000, STEPS, keep_content=keep_content)
-        refusals = _refusals(requests, processed)
+        refusals, answers = _refusals(requests, processed), _answers(len(requests), processed)
         try:
             planned = ledger.plan(processed.batch, refusals, price=priced, ranks=RANKS, parts=processed.request)
         except LedgerUnavailable as error:
             raise Unavailable(str(error)) from error
-        return _Prepared(_answers(len(requests), processed), planned, processed.left_out)
+        return _Prepared(answers, planned, processed.left_out)
 
     def store(prepared: _Prepared) -> Sequence[Answer]:
         try:

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -71,7 +71,7 @@ class Intake:
         self._changed = threading.Condition()
         self._waiting: deque[_Waiting] = deque()
         self._waiting_bytes = 0
-        self._handed_over: Sequence[_Part] | None = None
+        self._handed_over: _Part | None = None
         self._stopping = False
         self._prepared_all = False
         self._preparer = threading.Thread(target=self._run_preparer, name="intake-prepare", daemon=True)
@@ -130,12 +130,17 @@ class Intake:
 
     def _run_preparer(self) -> None:
         while group := self._take():
-            parts = self._prepared(group)
-            with self._changed:
-                self._handed_over = parts
-                self._changed.notify_all()
+            for part in self._prepared(group):
+                self._hand_over(part)
         with self._changed:
             self._prepared_all = True
+            self._changed.notify_all()
+
+    def _hand_over(self, part: _Part) -> None:
+        """Give a part to the writer before the next is prepared: preparing may have to wait for what it commits."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._handed_over is None)
+            self._handed_over = part
             self._changed.notify_all()
 
     def _take(self) -> _Group:
@@ -155,30 +160,34 @@ class Intake:
             self._waiting_bytes -= size
         return group
 
-    def _prepared(self, group: _Group) -> list[_Part]:
+    def _prepared(self, group: _Group) -> Iterator[_Part]:
         """Prepare a group as a whole; if that fails, in halves, so that one bad request spoils no other's data.
 
         Halves rather than one by one: with one bad among 200 that is eight small transactions and not 199.
         """
         try:
-            return [(group, self._prepare([waiting.request for waiting in group]))]
+            prepared = self._prepare([waiting.request for waiting in group])
+        except Unavailable as error:
+            self._fail(group, error)
         except Exception as error:  # noqa: BLE001 - answered, and logged where it is not the request's fault
             if len(group) == 1:
                 self._answer_failure(group, error, "prepared")
-                return []
-        middle = len(group) // 2
-        return [*self._prepared(group[:middle]), *self._prepared(group[middle:])]
+                return
+            middle = len(group) // 2
+            yield from self._prepared(group[:middle])
+            yield from self._prepared(group[middle:])
+        else:
+            yield group, prepared
 
     def _run_writer(self) -> None:
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._handed_over is not None or self._prepared_all)
-                parts, self._handed_over = self._handed_over, None
-                if parts is None:
+                part, self._handed_over = self._handed_over, None
+                if part is None:
                     return
                 self._changed.notify_all()
-            for group, prepared in parts:
-                self._commit(group, prepared)
+            self._commit(*part)
 
     def _commit(self, group: _Group, prepared: Any) -> None:
         try:
