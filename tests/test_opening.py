@@ -201,3 +201,11 @@ def test_an_older_duckdb_can_read_the_file(tmp_path):
     header = (tmp_path / "ledger.duckdb").read_bytes()[:4096]
     assert b"DUCK" in header
     assert b"v1.5" in header
+
+
+def test_what_does_not_fit_the_memory_is_spilled_beside_the_ledger(tmp_path):
+    ledger = Ledger.open(tmp_path)
+    with ledger.reader() as reader:
+        (row,) = reader.query("select current_setting('temp_directory') as spill").to_pylist()
+    assert row["spill"] == str(tmp_path / "spill")
+    ledger.close()

@@ -14,6 +14,8 @@ from spanledger.storage.mark import Mark, read_mark
 from spanledger.storage.migrations import migrate
 
 FILE_NAME: Final = "ledger.duckdb"
+SPILL_NAME: Final = "spill"
+"""Where DuckDB puts what does not fit its memory while it answers; it is empty again afterwards."""
 
 STORAGE_VERSION: Final = "v1.5.0"
 """The oldest DuckDB that must read the file: a user can go back a release of ours."""
@@ -70,8 +72,10 @@ def attach(folder: Path, *, read_only: bool) -> Opened:
     try:
         for name, value in SETTINGS.items():
             connection.execute(f"set global {name} = {value}")
+        # Else a big question would spill into whatever folder the process was started in.
+        connection.execute(f"set global temp_directory = {_literal(folder / SPILL_NAME)}")
         mode = "read_only" if read_only else f"storage_version '{STORAGE_VERSION}', row_group_size {ROW_GROUP_ROWS}"
-        connection.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as ledger ({mode})")
+        connection.execute(f"attach {_literal(path)} as ledger ({mode})")
         connection.execute("use ledger")
         _refuse_if_lost(connection, folder)
         if not read_only and migrate(connection):
@@ -88,6 +92,11 @@ def attach(folder: Path, *, read_only: bool) -> Opened:
     except LedgerError:
         connection.close()
         raise
+
+
+def _literal(path: Path) -> str:
+    """A path as a literal of SQL."""
+    return "'" + str(path).replace("'", "''") + "'"
 
 
 def _refuse_if_lost(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
