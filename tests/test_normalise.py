@@ -275,7 +275,7 @@ def test_what_was_not_said_is_null():
     told = {name for name, stored in row.items() if stored is not None}
     assert told == {
         "tenant", "api_key_id", "trace_id", "span_id", "started_at", "ended_at", "ingested_at", "revision", "operation",
-        "status", "partial", "dialect", "sources",
+        "status", "partial", "dialect", "sources", "span_hash",
     }  # fmt: skip
 
 

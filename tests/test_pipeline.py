@@ -1,10 +1,11 @@
 """The pipeline: bodies in, rows out, the same as by the oracle; what is no row has a number and a reason."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from google.protobuf.message import DecodeError
 from hypothesis import HealthCheck, given, settings
@@ -16,7 +17,7 @@ from spanledger.processors.classify import FAULTS
 from spanledger.processors.identify import identify
 from spanledger.processors.normalise import Sender
 from spanledger.processors.pipeline import Rejection, process
-from spanledger.storage.schema import CALLS, Batch
+from spanledger.storage.schema import CALLS, Batch, Completeness, Hashes, Mask, Times
 from tests import oracle, otlp_requests
 from tests.oracle import answered, calls, expected, processed
 from tests.otlp_requests import GARBAGE, body, span
@@ -218,3 +219,33 @@ def test_a_recording_agrees_with_the_oracle(case):
     recorded(case)
     bodies = [path.read_bytes() for path in sorted((RECORDINGS / case).glob("*traces*.binpb"))]
     assert answered(bodies) == expected(bodies)
+
+
+class Knowing:
+    """A ledger that knows some spans by their hash, as complete as `output` tokens."""
+
+    def __init__(self, hashes: Iterable[int], output: int) -> None:
+        self.hashes, self.output = np.array(list(hashes), np.uint64), output
+        self.asked: list[int] = []
+
+    def perhaps_stored(self, span_hash: Hashes, started_us: Times) -> Mask:
+        return np.isin(span_hash, self.hashes)
+
+    def repeats(self, span_hash: Hashes, started_us: Times, complete: Completeness) -> Mask:
+        self.asked += span_hash.tolist()
+        return np.asarray(complete[:, 0] <= self.output)
+
+
+def test_calls_that_the_ledger_has_are_left_out_and_counted():
+    numbers = [5, 6, 7, 8]
+    spans = [span(CHAT | {"gen_ai.usage.output_tokens": number}, span_id=bytes([number]) * 8) for number in numbers]
+    whole = processed([body(spans[0], spans[1]), body(spans[2], spans[3])])
+    hashes = whole.batch.column("span_hash").to_pylist()
+    ledger = Knowing(hashes[1:], output=7)
+    result = process(
+        [body(spans[0], spans[1]), body(spans[2], spans[3])], [oracle.SENDER] * 2, oracle.INGESTED_US, (), sieve=ledger
+    )
+    assert result.repeated == 2
+    assert result.batch.column("output_tokens").to_pylist() == [5, 8], "8 tokens are more than the ledger has"
+    assert result.request.tolist() == [0, 1]
+    assert ledger.asked == hashes[1:], "what is certainly new is not looked up"

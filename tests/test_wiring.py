@@ -43,6 +43,14 @@ def test_a_request_that_is_no_message_is_refused_and_the_others_are_stored(ledge
     assert stored(ledger) == 4
 
 
+def test_what_was_sent_again_is_acknowledged_and_counted(ledger):
+    counters = Counters()
+    prepare, store = wire(ledger, counters=counters)
+    for _ in range(3):
+        assert store(prepare([request(0), request(1)])) == [Stored(), Stored()]
+    assert counters.snapshot() == {"sent again": 8}, "two requests of two calls, twice"
+
+
 def test_what_is_no_call_is_counted_and_left_out(ledger):
     counters = Counters()
     prepare, store = wire(ledger, counters=counters)

@@ -36,13 +36,13 @@ def wire(ledger: Ledger, *, keep_content: bool = False, counters: Counters | Non
     def prepare(requests: Sequence[Request]) -> _Prepared:
         bodies = [request.body for request in requests]
         senders = [Sender(request.tenant, request.api_key_id) for request in requests]
-        processed = process(bodies, senders, time.time_ns() // 1000, STEPS, keep_content=keep_content)
-        refusals, answers = _refusals(requests, processed), _answers(len(requests), processed)
         try:
+            processed = process(bodies, senders, time.time_ns() // 1000, STEPS, keep_content=keep_content, sieve=ledger)
+            refusals, answers = _refusals(requests, processed), _answers(len(requests), processed)
             planned = ledger.plan(processed.batch, refusals, price=priced, ranks=RANKS, parts=processed.request)
         except LedgerUnavailable as error:
             raise Unavailable(str(error)) from error
-        return _Prepared(answers, planned, processed.left_out)
+        return _Prepared(answers, planned, processed.left_out, processed.repeated)
 
     def store(prepared: _Prepared) -> Sequence[Answer]:
         try:
@@ -51,6 +51,8 @@ def wire(ledger: Ledger, *, keep_content: bool = False, counters: Counters | Non
             raise Unavailable(str(error)) from error
         for reason, spans in prepared.left_out.items():
             counted.add(f"left out: {reason}", spans)
+        if prepared.repeated + merged.repeated:
+            counted.add("sent again", prepared.repeated + merged.repeated)
         answers = list(prepared.answers)
         for at, reason in merged.refused.items():
             answers[at] = Refused(f"the spans of this request cannot be stored: {reason}")
@@ -66,6 +68,7 @@ class _Prepared:
     answers: Sequence[Answer]
     planned: Planned
     left_out: Mapping[str, int]
+    repeated: int
 
 
 def _answers(requests: int, processed: Processed) -> list[Answer]:

@@ -8,13 +8,11 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow.compute as pc
 
 from spanledger.processors.decode import Spans
 from spanledger.processors.dialects import BILLABLE, COUNTS, LABELS, ROLL_UPS
+from spanledger.processors.ids import SPAN_ID_BYTES, TRACE_ID_BYTES, is_id
 
-TRACE_ID_BYTES: Final = 16
-SPAN_ID_BYTES: Final = 8
 EARLIEST_NS: Final = 946_684_800 * 10**9  # 2000-01-01: before OpenTelemetry, and before any clock that was ever set
 LATEST_NS: Final = 7_258_118_400 * 10**9  # 2200-01-01: beyond the range of a signed 64-bit nanosecond clock soon after
 
@@ -49,8 +47,8 @@ def classify(spans: Spans) -> Classes:
     left_out = _left_out(spans)
     fault = np.select(
         [
-            ~_is_id(spans.trace_id, TRACE_ID_BYTES),
-            ~_is_id(spans.span_id, SPAN_ID_BYTES),
+            ~is_id(spans.trace_id, TRACE_ID_BYTES),
+            ~is_id(spans.span_id, SPAN_ID_BYTES),
             spans.started == 0,
             (spans.started < EARLIEST_NS) | (spans.started >= LATEST_NS),
         ],
@@ -79,10 +77,3 @@ def _verdict(operation: str) -> int:
     if operation.lower() in BILLABLE:
         return CALL
     return 1 + LEFT_OUT.index("roll_up" if operation.lower() in ROLL_UPS else "unknown_operation")
-
-
-def _is_id(ids: object, length: int) -> npt.NDArray[np.bool_]:
-    """Ids of the right length that are not all zero (the specification's definition of a valid id)."""
-    lengths = pc.binary_length(ids).fill_null(0).to_numpy(zero_copy_only=False)
-    zero = pc.equal(ids, bytes(length)).fill_null(True).to_numpy(zero_copy_only=False)
-    return np.asarray((lengths == length) & ~zero)

@@ -8,10 +8,9 @@ import hashlib
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-Hashes = npt.NDArray[np.uint64]
+from spanledger.storage.schema import Hashes
 
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1: Final = np.uint64(0xBF58476D1CE4E5B9)
@@ -32,6 +31,14 @@ def _mixed(words: Hashes) -> Hashes:
     words = (words ^ (words >> np.uint64(30))) * _MIX_1
     words = (words ^ (words >> np.uint64(27))) * _MIX_2
     return words ^ (words >> np.uint64(31))
+
+
+def hash_words(words: Hashes, seeds: Hashes) -> Hashes:
+    """Hash rows of 64-bit words (rows × words), each row with its seed."""
+    state = seeds
+    for place in range(words.shape[1]):
+        state = _mixed(state * _MULTIPLIER + words[:, place])
+    return state
 
 
 def hash_texts(texts: pa.StringArray, seeds: Hashes) -> Hashes:

@@ -4,15 +4,17 @@ Each kind of name is an alias: two records that share any alias are the same cal
 trace id, span id) and the provider's response id. Another kind is another row in `ALIASES` and another HASH column.
 """
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spanledger.processors.hashing import Hashes, hash_texts, seed_of
-from spanledger.storage.schema import Batch
+from spanledger.processors.hashing import hash_texts, hash_words, seed_of
+from spanledger.processors.ids import SPAN_ID_BYTES, TRACE_ID_BYTES, fixed_bytes
+from spanledger.storage.schema import Batch, Hashes
 
 RESPONSE_ID_BYTES_MIN: Final = 8
 """A shorter id is no name of one call: gateways send "1" or "none" for every one."""
@@ -21,20 +23,27 @@ _SPAN: Final = seed_of("alias:span")
 _RESPONSE: Final = seed_of("alias:response")
 
 
+def span_hashes(trace_id: pa.BinaryArray, span_id: pa.BinaryArray, tenants: Hashes) -> Hashes:
+    """The alias of each span; its ids have their full lengths. `tenants` are seeds, as `tenant_seeds` makes them."""
+    words = [
+        fixed_bytes(ids, length).view("<u8") for ids, length in ((trace_id, TRACE_ID_BYTES), (span_id, SPAN_ID_BYTES))
+    ]
+    return hash_words(np.concatenate(words, axis=1), tenants ^ _SPAN)
+
+
 def identify(batch: Batch) -> Batch:
-    """Fill `span_hash`, `response_hash` and `call_id`.
+    """Fill `response_hash` and `call_id`; `span_hash` is there already.
 
     `call_id` is the response's hash where there is one, so that every record of a call that names it arrives at the
     same id by itself.
     """
-    tenants = _tenant_seeds(batch.column("tenant"))
-    trace_id, span_id = (_whole(batch.column(name)) for name in ("trace_id", "span_id"))
-    span = hash_texts(span_id, hash_texts(trace_id, tenants ^ _SPAN))
+    labels = _whole(batch.column("tenant"))
+    tenants = tenant_seeds(labels.dictionary.to_pylist(), labels.indices.to_numpy(zero_copy_only=False))
+    span = batch.column("span_hash").to_numpy()
     response_id = _whole(batch.column("response_id"))
     named = _named(response_id)
     response = hash_texts(response_id, tenants ^ _RESPONSE)
     columns = {
-        "span_hash": pa.array(span),
         "response_hash": pa.array(response, mask=~named),
         "call_id": pa.array(np.where(named, response, span)),
     }
@@ -48,10 +57,10 @@ def _named(response_id: pa.StringArray) -> npt.NDArray[np.bool_]:
     return np.asarray(lengths.to_numpy(zero_copy_only=False) >= RESPONSE_ID_BYTES_MIN)
 
 
-def _tenant_seeds(tenant: pa.ChunkedArray) -> Hashes:
-    labels = _whole(tenant)
-    seeds = np.array([seed_of(name) for name in labels.dictionary.to_pylist()], np.uint64)
-    return seeds[labels.indices.to_numpy(zero_copy_only=False)] if len(seeds) else np.zeros(len(labels), np.uint64)
+def tenant_seeds(names: Sequence[str], which: npt.NDArray[np.integer[Any]]) -> Hashes:
+    """The seed of each row's tenant; row i is of tenant `names[which[i]]`."""
+    seeds = np.array([seed_of(name) for name in names], np.uint64)
+    return seeds[which] if len(seeds) else np.zeros(len(which), np.uint64)
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:

@@ -11,20 +11,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spanledger.processors import dialects
-from spanledger.processors.any_value import NO_CODE, NO_COUNT, NO_TEXT
+from spanledger.processors.any_value import NO_CODE, NO_COUNT
 from spanledger.processors.attributes import Attributes
-from spanledger.processors.classify import SPAN_ID_BYTES, TRACE_ID_BYTES
 from spanledger.processors.decode import Spans
+from spanledger.processors.ids import SPAN_ID_BYTES, TRACE_ID_BYTES, hex_text, parents_text
 from spanledger.processors.money import decimals
 from spanledger.processors.redact import is_content
 from spanledger.processors.rest import rest_as_json
-from spanledger.storage.schema import CALLS, COLUMNS, LABEL, MONEY, PICO, TIME, Batch
+from spanledger.storage.schema import CALLS, COLUMNS, LABEL, MONEY, PICO, TIME, Batch, Completeness, Hashes
 
 STATUS: Final = pa.array(["unset", "ok", "error"])
 """OTLP's status codes 0, 1, 2."""
-
-NO_PARENT: Final = pa.scalar(bytes(SPAN_ID_BYTES))
-NO_ID: Final = pa.scalar(None, pa.binary())
 
 STREAMED: Final = frozenset({"true", "false"})
 
@@ -56,8 +53,17 @@ class Sender:
     api_key_id: str
 
 
-def normalise(spans: Spans, senders: Sequence[Sender], ingested_us: int, *, keep_content: bool = False) -> Batch:
-    """One row a span, with every column of CALLS except identity and costs, which later steps fill.
+def completeness(spans: Spans) -> Completeness:
+    """How much each span says of its call, as the ledger compares it with an earlier record of the same span."""
+    output, _ = spans.attributes.count(*dialects.COUNTS["output_tokens"])
+    ended = _times(spans.ended, valid=spans.ended >= spans.started).cast(pa.int64())
+    return np.column_stack([column.fill_null(-1).to_numpy(zero_copy_only=False) for column in (output, ended)])
+
+
+def normalise(
+    spans: Spans, span_hash: Hashes, senders: Sequence[Sender], ingested_us: int, *, keep_content: bool = False
+) -> Batch:
+    """One row a span, with every column of CALLS except the other aliases and costs, which later steps fill.
 
     `senders[i]` belongs to request i; `ingested_us` is microseconds since 1970.
     """
@@ -67,7 +73,8 @@ def normalise(spans: Spans, senders: Sequence[Sender], ingested_us: int, *, keep
         "api_key_id": _per_request(spans, [sender.api_key_id or None for sender in senders]),
         "trace_id": hex_text(spans.trace_id, TRACE_ID_BYTES),
         "span_id": hex_text(spans.span_id, SPAN_ID_BYTES),
-        "parent_span_id": _parents(spans.parent_span_id),
+        "span_hash": pa.array(span_hash),
+        "parent_span_id": parents_text(spans.parent_span_id),
         "started_at": _times(spans.started),
         "ended_at": _times(spans.ended, valid=spans.ended >= spans.started),
         "ingested_at": pa.array(np.full(len(spans), ingested_us), TIME),
@@ -195,34 +202,6 @@ def _times(nanoseconds: npt.NDArray[np.uint64], valid: npt.NDArray[np.bool_] | N
     if valid is not None:
         missing |= ~valid
     return pa.array((nanoseconds // np.uint64(1000)).astype(np.int64), pa.int64(), mask=missing).cast(TIME)
-
-
-_HEX: Final = np.frombuffer("".join(f"{byte:02x}" for byte in range(256)).encode(), np.uint16)
-
-
-def hex_text(ids: pa.BinaryArray, length: int) -> pa.StringArray:
-    """Ids of `length` bytes as lower-case hex; NULL for those of another length (a root has no parent)."""
-    count = len(ids)
-    lengths = pc.binary_length(ids).fill_null(0).to_numpy(zero_copy_only=False)
-    right = lengths == length
-    raw = np.zeros((count, length), np.uint8)
-    raw[right] = fixed_bytes(ids.filter(pa.array(right)) if not right.all() else ids, length)
-    offsets = pa.py_buffer((np.arange(count + 1) * 2 * length).astype(np.int32))
-    texts = pa.StringArray.from_buffers(count, offsets, pa.py_buffer(_HEX[raw].view(np.uint8)))
-    return texts if right.all() else pc.if_else(pa.array(right), texts, NO_TEXT)
-
-
-def _parents(ids: pa.BinaryArray) -> pa.StringArray:
-    """Parents as hex; NULL for a root, which some senders write as an id of zeros."""
-    root = pc.equal(ids, NO_PARENT)
-    return hex_text(pc.if_else(root, NO_ID, ids) if root.true_count else ids, SPAN_ID_BYTES)
-
-
-def fixed_bytes(ids: pa.BinaryArray, length: int) -> npt.NDArray[np.uint8]:
-    """The bytes of ids that all have the same length, as a matrix rows × `length`."""
-    first = int(np.frombuffer(ids.buffers()[1], np.int32)[ids.offset]) if len(ids) else 0
-    data = np.frombuffer(ids.buffers()[2] or b"", np.uint8)
-    return data[first : first + len(ids) * length].reshape(len(ids), length)
 
 
 def _known_status(codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from spanledger.processors.classify import FAULTS, LEFT_OUT, classify
-from spanledger.processors.decode import decode
-from spanledger.processors.normalise import Sender, normalise
-from spanledger.storage.schema import Batch, Step
+from spanledger.processors.decode import Spans, decode
+from spanledger.processors.identify import span_hashes, tenant_seeds
+from spanledger.processors.normalise import Sender, completeness, normalise
+from spanledger.storage.schema import Batch, Hashes, Mask, Sieve, Step
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class Processed:
     """What a group of requests came to.
 
     `batch` holds the calls, `request[i]` the request of row i. `failures` names the requests that are no valid
-    message; `rejections` the bad spans of good ones; `left_out` counts good spans that are not calls, by reason.
+    message; `rejections` the bad spans of good ones; `left_out` counts good spans that are not calls, by reason, and
+    `repeated` calls that the ledger had already.
     """
 
     batch: Batch
@@ -35,6 +37,7 @@ class Processed:
     failures: Mapping[int, str]
     rejections: Sequence[Rejection]
     left_out: Mapping[str, int]
+    repeated: int
 
 
 def process(
@@ -44,15 +47,21 @@ def process(
     steps: Sequence[Step],
     *,
     keep_content: bool = False,
+    sieve: Sieve | None = None,
 ) -> Processed:
     """Carry a group of ExportTraceServiceRequests through every step.
 
-    `senders[i]` sent `bodies[i]`; `ingested_us` is the time of arrival in microseconds since 1970.
+    `senders[i]` sent `bodies[i]`; `ingested_us` is the time of arrival in microseconds since 1970; what `sieve` knows
+    is left out.
     """
     decoded = decode(bodies)
     classes = classify(decoded.spans)
     calls = decoded.spans.filter(classes.calls)
-    batch = normalise(calls, senders, ingested_us, keep_content=keep_content)
+    tenants = tenant_seeds([sender.tenant for sender in senders], calls.request)
+    hashes = span_hashes(calls.trace_id, calls.span_id, tenants)
+    repeated = _repeated(calls, hashes, sieve) if sieve else np.zeros(len(calls), bool)
+    calls, hashes = calls.filter(~repeated), hashes[~repeated]
+    batch = normalise(calls, hashes, senders, ingested_us, keep_content=keep_content)
     for step in steps:
         batch = step(batch)
     return Processed(
@@ -61,7 +70,17 @@ def process(
         failures=decoded.failures,
         rejections=_rejections(decoded.spans.request, classes.fault),
         left_out=_left_out(classes.left_out[classes.fault == 0]),
+        repeated=int(repeated.sum()),
     )
+
+
+def _repeated(calls: Spans, hashes: Hashes, sieve: Sieve) -> Mask:
+    """Calls that the ledger has already; told from their spans, before they are made rows."""
+    started = (calls.started // np.uint64(1000)).astype(np.int64)
+    perhaps = sieve.perhaps_stored(hashes, started)
+    if perhaps.any():
+        perhaps[perhaps] = sieve.repeats(hashes[perhaps], started[perhaps], completeness(calls.filter(perhaps)))
+    return perhaps
 
 
 def _rejections(request: npt.NDArray[np.int64], fault: npt.NDArray[np.int8]) -> list[Rejection]:

@@ -13,7 +13,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-Hashes = npt.NDArray[np.uint64]
+from spanledger.storage.schema import Hashes
+
 LoadDay = Callable[[int], Hashes]
 """All alias hashes that the ledger holds for calls started on a day (days since 1970, UTC)."""
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import disk_usage
-from typing import Final, NoReturn, TypeAlias
+from typing import Final, NoReturn, TypeAlias, TypeVar
 
 import duckdb
 import numpy as np
@@ -19,13 +19,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from spanledger.storage.errors import LedgerError, LedgerUnavailable, RowsRefused
-from spanledger.storage.filters import AliasFilters, Hashes
+from spanledger.storage.filters import AliasFilters
+from spanledger.storage.known import hashes_of_day, repeats
 from spanledger.storage.mark import Mark, MarkFile
-from spanledger.storage.merge import DAY_US, Plan, plan, write
+from spanledger.storage.merge import Plan, plan, write
 from spanledger.storage.opening import Opened, attach, open_ledger, sentence
 from spanledger.storage.reader import Reader, cursor_on
 from spanledger.storage.refusals import Refusal, add_refusals
-from spanledger.storage.schema import DIMENSION_KEYS, Batch, Step
+from spanledger.storage.removal import remove_service_prefix
+from spanledger.storage.schema import DIMENSION_KEYS, Batch, Completeness, Hashes, Mask, Step, Times
+from spanledger.storage.windows import DAY_US
 
 FREE_BYTES_MIN: Final = 16 << 20
 """Below this much free disk nothing is taken: a commit that runs out of space takes DuckDB's instance down with it."""
@@ -51,6 +54,8 @@ _BAD_ROWS: Final = (
 
 Parts: TypeAlias = npt.NDArray[np.int64]
 """For each row of a batch the number of the part it came with."""
+
+_Answer = TypeVar("_Answer")
 
 _NOTHING: Final = Plan((), 0, np.zeros(0, np.uint64), (0, 0), 0, 0)
 
@@ -127,6 +132,18 @@ class Ledger:
         """Count the records of `batch` and commit, durably: `plan` and `commit` in one."""
         return self.commit(self.plan(batch, refusals, price=price, ranks=ranks))
 
+    def perhaps_stored(self, span_hash: Hashes, started_us: Times) -> Mask:
+        """Which records may be here already; nearly always none, and the ledger is not asked."""
+        with self._plans:
+            return self._reading_for_plans(lambda: self._filters.may_contain(span_hash, started_us // DAY_US))
+
+    def repeats(self, span_hash: Hashes, started_us: Times, complete: Completeness) -> Mask:
+        """Which records are here already, at least as complete: they were sent again. Raises LedgerUnavailable."""
+        with self._plans:
+            self._settled()
+            planning = self._planning_connection()
+            return self._reading_for_plans(lambda: repeats(planning, span_hash, started_us, complete))
+
     def plan(
         self,
         batch: Batch,
@@ -172,8 +189,11 @@ class Ledger:
 
     def _plan(self, batch: Batch, price: Step, ranks: Mapping[str, int], settled: Callable[[], object]) -> Plan:
         planning = self._planning_connection()
+        return self._reading_for_plans(lambda: plan(planning, batch, self._filters, ranks, price, settled))
+
+    def _reading_for_plans(self, question: Callable[[], _Answer]) -> _Answer:
         try:
-            return plan(planning, batch, self._filters, ranks, price, settled)
+            return question()
         except (duckdb.Error, OSError) as error:
             raise LedgerUnavailable(f"the ledger in {self._folder} could not be read: {sentence(error)}") from error
 
@@ -222,7 +242,7 @@ class Ledger:
             with self._writing:
                 connection = self._writable()
                 try:
-                    removed = _remove_service_prefix(connection, prefix)
+                    removed = remove_service_prefix(connection, prefix)
                     self._finish(connection, -removed)
                 except (duckdb.Error, OSError) as error:
                     self._fail(connection, error)
@@ -340,18 +360,7 @@ class Ledger:
 
     def _hashes_of_day(self, day: int) -> Hashes:
         self._settled()
-        planning = self._planning_connection()
-        first = pa.scalar(day * DAY_US, pa.timestamp("us", "UTC")).as_py()
-        last = pa.scalar((day + 1) * DAY_US, pa.timestamp("us", "UTC")).as_py()
-        within = f"started_at >= timestamptz '{first.isoformat()}' and started_at < timestamptz '{last.isoformat()}'"
-        rows = planning.execute(
-            " union all ".join(
-                f"select {alias} as hash from {table} where {within} and {alias} is not null"
-                for table in ("call_facts", "observation_facts")
-                for alias in ("span_hash", "response_hash")
-            )
-        ).to_arrow_table()
-        return np.asarray(rows.column("hash").to_numpy(), np.uint64)
+        return hashes_of_day(self._planning_connection(), day)
 
     def _keep(self) -> None:
         """Checkpoint in quiet moments, so that neither a busy writer nor the next start pays for it."""
@@ -368,19 +377,6 @@ class Ledger:
         # Only the file's size is asked for: opening it from here would drop DuckDB's lock on it.
         wal = self._folder / "ledger.duckdb.wal"
         return wal.exists() and wal.stat().st_size > WAL_BYTES_QUIET
-
-
-def _remove_service_prefix(connection: duckdb.DuckDBPyConnection, prefix: str) -> int:
-    connection.execute("begin")
-    connection.execute(
-        "create or replace temp table doomed as select call_id from call_facts join origins using (origin_key)"
-        " where starts_with(service_name, ?)",
-        [prefix],
-    )
-    (removed,) = connection.execute("select count(*) from doomed").fetchone() or (0,)
-    for table in ("call_facts", "observation_facts"):
-        connection.execute(f"delete from {table} where call_id in (select call_id from doomed)")
-    return int(removed)
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:

@@ -8,7 +8,6 @@ planned meanwhile.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import duckdb
@@ -22,13 +21,12 @@ from spanledger.storage.filters import AliasFilters
 from spanledger.storage.fold import as_batch, fold
 from spanledger.storage.groups import connected, most_complete
 from spanledger.storage.schema import DIMENSION_KEYS, DIMENSIONS, Batch, Step
+from spanledger.storage.windows import DAY_US, between
 
-DAY_US: Final = 86_400_000_000
 NEAR_US: Final = 15 * 60 * 1_000_000
 """Records of one call from different emitters start within minutes of each other; the day around is tried then."""
 
 _NO_CALLS: Final = np.zeros(0, np.uint64)
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RECORDS: Final = """
     select call_id, span_hash, span_id, response_hash, response_id, started_at, ended_at, output_tokens
     from call_facts where revision = 0 and started_at between {window}
@@ -187,7 +185,7 @@ def write(
         for table in ("call_facts", "observation_facts"):
             connection.execute(
                 f"delete from {table} where call_id in (select call_id from replaced)"
-                f" and started_at between {_between(*planned.replaced_between)}"
+                f" and started_at between {between(*planned.replaced_between)}"
             )
         connection.unregister("replaced")
     added: dict[str, set[int]] = {name: set() for name in DIMENSIONS}
@@ -292,7 +290,7 @@ def _match(
     try:
         return connection.execute(
             f"""
-            with records as ({_RECORDS.format(window=_between(first_us, last_us))})
+            with records as ({_RECORDS.format(window=between(first_us, last_us))})
             select probe.place, records.call_id, epoch_us(records.started_at) as started,
                    epoch_us(records.ended_at) as ended, records.output_tokens
             from records join probe on records.{alias}_hash = probe.hash and records.{alias}_id = probe.id
@@ -300,12 +298,6 @@ def _match(
         ).to_arrow_table()
     finally:
         connection.unregister("probe")
-
-
-def _between(first_us: int, last_us: int) -> str:
-    """A window of time as SQL literals: parameters would keep DuckDB from skipping row groups."""
-    first, last = (_EPOCH + timedelta(microseconds=us) for us in (first_us, last_us))
-    return f"timestamptz '{first.isoformat()}' and timestamptz '{last.isoformat()}'"
 
 
 def _stored_is_as_complete(matches: pa.Table, completeness: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
@@ -352,10 +344,10 @@ def _stored(
         rows = connection.execute(
             f"""
             select records.*, wanted.call_group from call_records as records join wanted using (call_id)
-            where records.revision = 0 and records.started_at between {_between(*window)}
+            where records.revision = 0 and records.started_at between {between(*window)}
             union all by name
             select records.*, wanted.call_group from observation_records as records join wanted using (call_id)
-            where records.started_at between {_between(*window)}
+            where records.started_at between {between(*window)}
             """
         ).to_arrow_table()
     finally:

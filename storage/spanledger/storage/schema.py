@@ -10,8 +10,10 @@ writes are parts of it; `output_tokens` contains reasoning.
 """
 
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 Batch: TypeAlias = pa.Table
@@ -19,6 +21,25 @@ Batch: TypeAlias = pa.Table
 
 Step: TypeAlias = Callable[[Batch], Batch]
 """A pure function from batch to batch: same batch in, same batch out; no clock, no network, no files."""
+
+Hashes: TypeAlias = npt.NDArray[np.uint64]
+Times: TypeAlias = npt.NDArray[np.int64]
+"""Microseconds since 1970."""
+Mask: TypeAlias = npt.NDArray[np.bool_]
+Completeness: TypeAlias = npt.NDArray[np.int64]
+"""By which records of one span are compared, rows × 2: the output tokens, then the end in microseconds; -1 for
+unknown. The greater says more."""
+
+
+class Sieve(Protocol):
+    """What the ledger knows of records before any work is put into them: a span that is sent again costs little."""
+
+    def perhaps_stored(self, span_hash: Hashes, started_us: Times) -> Mask:
+        """Which records may be stored already."""
+
+    def repeats(self, span_hash: Hashes, started_us: Times, complete: Completeness) -> Mask:
+        """Which records are stored already, at least as complete."""
+
 
 LABEL: Final = pa.dictionary(pa.int32(), pa.string())
 """A text of few distinct values: lives in a dimension table."""
