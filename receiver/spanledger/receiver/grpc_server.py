@@ -48,7 +48,7 @@ GZIP_MAGIC: Final = b"\x1f\x8b"
 """How a compressed message is told: gRPC does not show the application its compression flag, and no protobuf message
 starts so (0x1f would be a field of wire type 7, which does not exist)."""
 INLINE_BYTES_MAX: Final = 4 << 10
-"""Compressed messages up to here are inflated where they arrive (in 30 µs, at worst 15 ms), bigger ones in a thread."""
+"""Compressed messages up to here are inflated where they arrive (in 30 µs, at worst 1 ms), bigger ones in a thread."""
 INFLATERS: Final = 2
 """Threads that inflate. Each may hold one whole body, so they bound what compressed messages can cost at a time."""
 
