@@ -45,7 +45,7 @@ def plain(value: AnyValue, depth: int = 32) -> Any:
         return {pair.key: plain(pair.value, depth - 1) for pair in value.kvlist_value.values} if depth else None
     if kind == "double_value":
         return value.double_value if math.isfinite(value.double_value) else None
-    return None if kind in (None, "bytes_value") else getattr(value, kind)
+    return None if kind in (None, "bytes_value", "string_value_strindex") else getattr(value, kind)
 
 
 def as_text(value: AnyValue | None) -> str | None:

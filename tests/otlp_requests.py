@@ -74,6 +74,23 @@ def body(*spans: Span, scope: str = "", version: str = "", resource: Mapping[str
     return message.SerializeToString()
 
 
+def sized(tag: bytes, content: bytes, spare: int = 0) -> bytes:
+    """A field with its length, which is written with `spare` bytes more than it needs."""
+    size, prefix = len(content), b""
+    while size > 0x7F or spare:
+        prefix += bytes([size & 0x7F | 0x80])
+        spare -= size <= 0x7F
+        size >>= 7
+    return tag + prefix + bytes([size]) + content
+
+
+def by_hand(attributes: Iterable[tuple[str, bytes]]) -> bytes:
+    """A request of one good span whose attributes have values in any writing, right or wrong."""
+    fields = [sized(b"\x0a", key.encode()) + sized(b"\x12", raw) for key, raw in attributes]
+    spans = span({"gen_ai.operation.name": "chat"}).SerializeToString() + b"".join(sized(b"\x4a", f) for f in fields)
+    return sized(b"\x0a", sized(b"\x12", sized(b"\x12", spans)))
+
+
 CHARS_BROKEN = "@~@~"
 """Stands in a request for bytes that are no UTF-8; as long as they are, so that the lengths around them stay right."""
 BYTES_BROKEN = b"\xff\xfe\xc3\x28"
@@ -134,6 +151,33 @@ anything = st.one_of(
     ),
 ).map(value)
 numbers = st.one_of(st.integers(0, 5000), st.integers(0, 300).map(str), integers, doubles).map(value)
+
+
+@st.composite
+def written(draw: st.DrawFn, said: AnyValue) -> bytes:
+    """One value in one of the writings that protobuf reads as the same."""
+    raw = said.SerializeToString()
+    kind, spare = said.WhichOneof("value"), draw(st.integers(0, 3))
+    if kind == "string_value":
+        return sized(raw[:1], said.string_value.encode(), spare)
+    if kind == "int_value" and len(raw) + spare < 11:
+        return raw[:-1] + bytes([raw[-1] | 0x80] + [0x80] * (spare - 1) + [0]) if spare else raw
+    if kind == "bool_value" and said.bool_value:
+        return bytes([0x10, *[0x80] * spare, draw(st.integers(1, 0x7F))])
+    return raw
+
+
+wire_values = st.lists(
+    st.one_of(
+        anything.flatmap(written), anything.flatmap(written), st.sampled_from([b"", b"\xba\x3e\x03new", b"\x40\x07"])
+    ),
+    min_size=1,
+    max_size=3,
+).map(
+    # Lists after lists and maps after maps would be merged into one.
+    lambda fields: fields[-1] if any(raw[:1] in (b"\x2a", b"\x32") for raw in fields) else b"".join(fields)
+)
+"""AnyValues as bytes in any writing that protobuf reads: padded lengths, several members, unknown fields."""
 usage_pairs = st.builds(
     KeyValue, key=st.sampled_from([key for keys in dialects.COUNTS.values() for key in keys] + BASIC), value=numbers
 )

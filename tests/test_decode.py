@@ -1,6 +1,7 @@
 """Decode: every span of a group, with its request, scope and resource; a bad request costs nobody else anything."""
 
 import pytest
+from google.protobuf.message import DecodeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -118,3 +119,26 @@ def test_a_mended_body_is_otherwise_the_one_that_was_sent(random_body, said):
     extra = [(f"key {number} {CHARS_BROKEN}", value) for number, value in enumerate(said)]
     sent = random_body + body(span([*CHAT.items(), *extra, ("user.id", CHARS_BROKEN)]), scope=CHARS_BROKEN)
     assert answered([broken(sent), random_body]) == expected([mended(sent), random_body])
+
+
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(st.sampled_from([*otlp_requests.KEYS, "app.x", "app.y"]), otlp_requests.wire_values)))
+def test_values_in_any_writing_are_rows_as_protobuf_reads_them(attributes):
+    sent = otlp_requests.by_hand(attributes)
+    assert answered([sent]) == expected([sent])
+
+
+def test_a_value_that_cannot_be_read_is_null_and_the_span_stored():
+    """protobuf's own readers refuse the whole request; one value is too little to lose a bill for."""
+    sent = otlp_requests.by_hand([("user.id", b"\x0a\x05abc"), ("app.x", b"\x18\xff"), ("session.id", b"\x0a\x01s")])
+    with pytest.raises(DecodeError):
+        ExportTraceServiceRequest.FromString(sent)
+    (row,) = calls(sent)
+    assert (row["user_id"], row["session_id"], row["attributes"]) == (None, "s", '{"app.x":null}')
+
+
+def test_a_count_that_cannot_be_read_is_told_as_partial():
+    (row,) = calls(
+        otlp_requests.by_hand([("gen_ai.usage.input_tokens", b"\x18"), ("gen_ai.usage.output_tokens", b"\x18\x07")])
+    )
+    assert (row["input_tokens"], row["output_tokens"], row["partial"]) == (None, 7, True)

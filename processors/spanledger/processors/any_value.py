@@ -1,18 +1,18 @@
 """Readings of OTLP's AnyValue columns: what a value is as text, as an integer, as JSON.
 
-A column of them is its members as Arrow arrays, string_value, bool_value, int_value, double_value (Arrow types) and
-array_value, kvlist_value (serialised messages). All functions work on whole columns; only the distinct nested values
-of a batch are ever parsed one by one.
+All functions work on whole columns of members; only the distinct nested values of a batch are ever parsed one by one.
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable
+from typing import Any, Final
 
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 from google.protobuf.message import DecodeError, Message
 from opentelemetry.proto.common.v1 import common_pb2
+
+from spanledger.processors.wire_values import Members
 
 QUOTE: Final = pa.scalar('"')
 NOTHING: Final = pa.scalar("")
@@ -23,75 +23,94 @@ NO_TEXT: Final = pa.scalar(None, pa.string())
 NO_DOUBLE: Final = pa.scalar(None, pa.float64())
 """Made once: Arrow makes a scalar of each Python value given, and looks for a calendar library each time: 80 µs."""
 
-Members: TypeAlias = Mapping[str, pa.Array]
-"""A column of AnyValues: the member that each value uses, NULL in the others."""
-
 DEPTH_MAX: Final = 32
 """Arrays and maps nested deeper than this are cut off with null: nobody reads them, and a bomb is made of them."""
 
 
-def taken(values: pa.StructArray, index: pa.Array) -> dict[str, pa.Array]:
-    """The members of some values; members that no value of the batch uses cost nothing."""
-    members = {}
-    for member in values.type:
-        column = values.field(member.name)
-        unused = column.null_count == len(column)
-        members[member.name] = pa.nulls(len(index), member.type) if unused else column.take(index)
-    return members
-
-
-def scalars_as_text(values: Members) -> pa.StringArray:
-    """Finite numbers and booleans as JSON writes them, arrays joined by commas; NULL for everything else."""
+def as_text(values: Members) -> pa.StringArray:
+    """Texts as they are, finite numbers and booleans as JSON writes them, arrays joined by commas; else NULL."""
     return _first_said(
-        values["int_value"].cast(pa.string()),
-        values["bool_value"].cast(pa.string()),
-        finite(values["double_value"]).cast(pa.string()),
-        _each_distinct(values["array_value"], lambda raw: _joined(_parsed(common_pb2.ArrayValue(), raw))),
+        values, pa.string(), values.string_value, *_scalars(values), _each_distinct(values.array_value, _joined)
     )
 
 
 def as_integers(values: Members) -> pa.Int64Array:
-    """Integral doubles and decimal texts as integers; NULL for everything else, integers included."""
-    doubles = values["double_value"]
-    whole = pc.and_(pc.less(pc.abs(doubles), 2.0**53), pc.equal(doubles, pc.trunc(doubles)))
-    texts = pc.utf8_trim_whitespace(values["string_value"])
-    # Up to 18 digits fit an int64; a longer run of digits is no count.
-    digits = pc.match_substring_regex(texts, r"^[+-]?\d{1,18}(\.0+)?$")
-    plain = pc.replace_substring_regex(pc.if_else(digits, texts, None), r"^\+|\.0+$", "")
-    return pc.coalesce(pc.if_else(whole, doubles, None).cast(pa.int64()), plain.cast(pa.int64()))
+    """Integers, integral doubles and decimal texts as integers; NULL for everything else."""
+    return _first_said(
+        values, pa.int64(), values.int_value, _read(values.double_value, _whole), _read(values.string_value, _decimal)
+    )
 
 
 def as_doubles(values: Members) -> pa.DoubleArray:
-    """Integers and decimal texts as doubles; NULL for everything else, doubles included."""
-    texts = pc.utf8_trim_whitespace(values["string_value"])
-    number = pc.match_substring_regex(texts, r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$")
-    plain = pc.replace_substring_regex(pc.if_else(number, texts, None), r"^\+", "")
-    return pc.coalesce(values["int_value"].cast(pa.float64(), safe=False), plain.cast(pa.float64()))
+    """Finite doubles, integers and decimal texts as doubles; NULL for everything else."""
+    return _first_said(
+        values,
+        pa.float64(),
+        _read(values.double_value, finite),
+        _read(values.int_value, lambda integers: integers.cast(pa.float64(), safe=False)),
+        _read(values.string_value, _measure),
+    )
 
 
 def as_json(values: Members) -> pa.StringArray:
     """Every value as JSON text; NaN and infinities, bytes and empty values as null."""
-    texts = values["string_value"]
     said = _first_said(
-        _quoted(texts),
-        values["int_value"].cast(pa.string()),
-        values["bool_value"].cast(pa.string()),
-        finite(values["double_value"]).cast(pa.string()),
-        _each_distinct(values["array_value"], lambda raw: _json(_parsed(common_pb2.ArrayValue(), raw))),
-        _each_distinct(values["kvlist_value"], lambda raw: _json(_parsed(common_pb2.KeyValueList(), raw))),
+        values,
+        pa.string(),
+        _read(values.string_value, _quoted),
+        *_scalars(values),
+        _each_distinct(values.array_value, lambda raw: _json(_parsed(common_pb2.ArrayValue(), raw))),
+        _each_distinct(values.kvlist_value, lambda raw: _json(_parsed(common_pb2.KeyValueList(), raw))),
     )
     return said.fill_null(NULL) if said.null_count else said
 
 
 def finite(doubles: pa.DoubleArray) -> pa.DoubleArray:
     """Doubles with NaN and infinities made NULL."""
-    return doubles if doubles.null_count == len(doubles) else pc.if_else(pc.is_finite(doubles), doubles, NO_DOUBLE)
+    return pc.if_else(pc.is_finite(doubles), doubles, NO_DOUBLE)
 
 
-def _first_said(*columns: Any) -> Any:
-    """The first value of each row; columns that say nothing at all are not looked at."""
-    telling = [column for column in columns if column.null_count < len(column)]
-    return pc.coalesce(*telling) if telling else columns[0]
+def _first_said(values: Members, kind: pa.DataType, *columns: Any) -> Any:
+    """The one thing that is said of each row; members that no value uses cost nothing."""
+    telling = [column for column in columns if column is not None]
+    if not telling:
+        return pa.nulls(values.rows, kind)
+    return pc.coalesce(*telling) if len(telling) > 1 else telling[0]
+
+
+def _read(column: Any, reading: Callable[[Any], Any]) -> Any:
+    return None if column is None else reading(column)
+
+
+def _scalars(values: Members) -> tuple[Any, Any, Any]:
+    """Finite numbers and booleans as JSON writes them."""
+    return (
+        _read(values.int_value, lambda integers: integers.cast(pa.string())),
+        _read(values.bool_value, lambda flags: flags.cast(pa.string())),
+        _read(values.double_value, lambda doubles: finite(doubles).cast(pa.string())),
+    )
+
+
+def _whole(doubles: pa.DoubleArray) -> pa.Int64Array:
+    """Integral doubles as integers."""
+    whole = pc.and_(pc.less(pc.abs(doubles), 2.0**53), pc.equal(doubles, pc.trunc(doubles)))
+    return pc.if_else(whole, doubles, None).cast(pa.int64())
+
+
+def _decimal(texts: pa.StringArray) -> pa.Int64Array:
+    """Decimal texts as integers."""
+    texts = pc.utf8_trim_whitespace(texts)
+    # Up to 18 digits fit an int64; a longer run of digits is no count.
+    digits = pc.match_substring_regex(texts, r"^[+-]?\d{1,18}(\.0+)?$")
+    return pc.replace_substring_regex(pc.if_else(digits, texts, None), r"^\+|\.0+$", "").cast(pa.int64())
+
+
+def _measure(texts: pa.StringArray) -> pa.DoubleArray:
+    """Decimal texts as doubles."""
+    texts = pc.utf8_trim_whitespace(texts)
+    number = pc.match_substring_regex(texts, r"^[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?$")
+    plain = pc.replace_substring_regex(pc.if_else(number, texts, None), r"^\+", "")
+    return finite(plain.cast(pa.float64()))
 
 
 def _quoted(texts: pa.StringArray) -> pa.StringArray:
@@ -106,9 +125,9 @@ def _quoted(texts: pa.StringArray) -> pa.StringArray:
     return quoted.take(labels.indices)
 
 
-def _each_distinct(column: pa.BinaryArray, reading: Callable[[bytes], str | None]) -> pa.StringArray:
-    if column.null_count == len(column):
-        return pa.nulls(len(column), pa.string())
+def _each_distinct(column: pa.BinaryArray | None, reading: Callable[[bytes], str | None]) -> Any:
+    if column is None:
+        return None
     distinct = column.dictionary_encode()
     texts = pa.array([reading(raw) for raw in distinct.dictionary.to_pylist()], pa.string())
     return texts.take(distinct.indices)
@@ -122,7 +141,8 @@ def _parsed(message: Any, raw: bytes) -> Any:
     return message
 
 
-def _joined(array: Any) -> str | None:
+def _joined(raw: bytes) -> str | None:
+    array = _parsed(common_pb2.ArrayValue(), raw)
     if array is None:
         return None
     parts = [_plain(value, DEPTH_MAX) for value in array.values]

@@ -1,9 +1,9 @@
-"""Attributes as columns: one flat list of key-value pairs with parents, read key by key without a loop over spans."""
+"""Attributes as columns: one flat list of key-value pairs, read key by key without a loop over spans."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -11,87 +11,62 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from spanledger.processors import any_value
+from spanledger.processors.layouts import Layouts, layouts_of
+from spanledger.processors.wire_values import Members, Places, members_at
 
 COUNT_MAX: Final = 10**12
 """A token count beyond a trillion in one call is a mistake of the emitter, not a bill."""
-
-Rows = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Attributes:
     """The attributes of `rows` spans (or resources).
 
-    `keys` holds the distinct keys, `codes[i]` the key of pair i, `parents[i]` its row, `values` the AnyValue of each
-    pair as a struct array with one child per member. Pairs of one row stand together and in the sender's order.
+    Row i has the keys of layout `layout[i]`; its first pair is number `starts[i]`. `values` holds the AnyValue of each
+    pair as the bytes of its message. Pairs of one row stand together and in the sender's order.
     """
 
     rows: int
-    keys: list[str]
-    codes: npt.NDArray[np.uint32]
-    parents: Rows
-    values: pa.StructArray
+    layouts: Layouts
+    layout: Places
+    starts: Places
+    values: pa.BinaryArray
 
     @classmethod
     def of(cls, lists: pa.ListArray) -> "Attributes":
         """Read the list column of KeyValue structs, one list a row."""
         pairs = lists.flatten()
-        keys = pairs.field("key").dictionary_encode()
-        lengths = np.diff(lists.offsets.to_numpy())
-        return cls(
-            rows=len(lists),
-            keys=keys.dictionary.to_pylist(),
-            codes=keys.indices.to_numpy(zero_copy_only=False).astype(np.uint32),
-            parents=np.repeat(np.arange(len(lists), dtype=np.int64), lengths),
-            values=pairs.field("value"),
-        )
+        offsets = lists.offsets.to_numpy().astype(np.int64)
+        bounds = offsets - offsets[0]
+        layouts, layout = layouts_of(pairs.field("key"), bounds)
+        return cls(len(lists), layouts, layout, bounds[:-1], pairs.field("value"))
+
+    @property
+    def keys(self) -> list[str]:
+        """The distinct keys of the batch that these rows come from."""
+        return self.layouts.keys
 
     def filter(self, keep: npt.NDArray[np.bool_]) -> "Attributes":
         """The attributes of the rows where `keep` is true."""
-        pairs = keep[self.parents]
-        moved = np.cumsum(keep) - 1
-        return Attributes(
-            rows=int(keep.sum()),
-            keys=self.keys,
-            codes=self.codes[pairs],
-            parents=moved[self.parents[pairs]],
-            values=self.values.filter(pa.array(pairs)),
-        )
+        return Attributes(int(keep.sum()), self.layouts, self.layout[keep], self.starts[keep], self.values)
 
-    @cached_property
-    def _code_of(self) -> dict[str, int]:
-        return {key: code for code, key in enumerate(self.keys)}
-
-    @cached_property
-    def _by_key(self) -> tuple[Rows, Rows]:
-        """Pair positions sorted by key, and where each key's run begins."""
-        # 16-bit codes are sorted by radix: a third of the time.
-        codes = self.codes.astype(np.uint16) if len(self.keys) <= np.iinfo(np.uint16).max else self.codes
-        order = np.argsort(codes, kind="stable")
-        bounds = np.zeros(len(self.keys) + 1, np.int64)
-        np.cumsum(np.bincount(self.codes, minlength=len(self.keys)), out=bounds[1:])
-        return order, bounds
-
-    def positions(self, key: str) -> Rows | None:
+    def positions(self, key: str) -> Places | None:
         """For each row the position of its pair with this key, -1 where it has none; None when no row has it.
 
         A key that stands twice on one row counts as its last value.
         """
-        code = self._code_of.get(key)
-        if code is None:
+        places = self.layouts.places(key)
+        if places is None:
             return None
-        order, bounds = self._by_key
-        found = order[bounds[code] : bounds[code + 1]]
-        rows = self.parents[found]
-        if len(found) == self.rows and np.array_equal(rows, np.arange(self.rows)):
-            return found
-        at = np.full(self.rows, -1, np.int64)
-        at[rows] = found
+        place = places.take(self.layout)
+        at = self.starts + place
+        if places.min(initial=0) < 0:
+            at[place < 0] = -1
         return at
 
-    def _members(self, keys: Sequence[str]) -> Any:
-        """The positions of the first of `keys` that each row has, as an Arrow index with nulls; None without any."""
-        at: Rows | None = None
+    def _first(self, keys: Sequence[str]) -> Places | None:
+        """The positions of the first of `keys` that each row has, -1 where it has none; None without any."""
+        at: Places | None = None
         for key in keys:
             found = self.positions(key)
             if found is None:
@@ -99,58 +74,64 @@ class Attributes:
             at = found if at is None else np.where(at >= 0, at, found)
             if at.min(initial=0) >= 0:
                 break
-        if at is None:
-            return None
-        missing = at < 0
-        return pa.array(at, mask=missing) if missing.any() else pa.array(at)
+        return at
+
+    def pairs(self, wanted: Callable[[str], bool]) -> tuple[Places, npt.NDArray[np.int32], Places]:
+        """The pairs whose key is `wanted`, row after row: their positions, their keys, and how many each row has.
+
+        A key is its index in `keys`; of one that stands twice on a row only the last pair is given.
+        """
+        layouts = self.layouts
+        chosen = layouts.chosen(wanted)
+        of = layouts.layout[chosen]
+        per_layout = np.bincount(of, minlength=len(layouts))
+        counts = per_layout[self.layout]
+        # Where the chosen of each row's layout begin, less where the pairs of the row will begin.
+        shift = (np.cumsum(per_layout) - per_layout)[self.layout] - (np.cumsum(counts) - counts)
+        which = np.arange(counts.sum()) + np.repeat(shift, counts)
+        places = chosen - layouts.bounds[of]
+        return np.repeat(self.starts, counts) + places[which], layouts.codes[chosen][which], counts
+
+    @cached_property
+    def _labels(self) -> dict[tuple[str, ...], pa.DictionaryArray]:
+        """Labels that were asked for: classifying and normalising ask for the same."""
+        return {}
 
     def text(self, *keys: str) -> pa.StringArray:
         """The value under the first of `keys`: numbers and booleans as JSON writes them, lists joined by commas.
 
         An empty text says nothing and is NULL, like a value that has no text (bytes, a map, NaN).
         """
-        index = self._members(keys)
-        if index is None:
-            return pa.nulls(self.rows, pa.string())
-        found = self.values.field("string_value").take(index)
-        if found.null_count > index.null_count:
-            others = any_value.scalars_as_text(any_value.taken(self.values, index))
-            found = others if found.null_count == len(found) else pc.coalesce(found, others)
-        empty = pc.equal(found, any_value.NOTHING)
-        return pc.if_else(empty, any_value.NO_TEXT, found) if empty.true_count else found
+        at = self._first(keys)
+        return pa.nulls(self.rows, pa.string()) if at is None else _said(members_at(self.values, at))
 
     def label(self, *keys: str) -> pa.DictionaryArray:
         """The same as `text`, dictionary encoded."""
-        return self.text(*keys).dictionary_encode()
+        if keys not in self._labels:
+            self._labels[keys] = self.text(*keys).dictionary_encode()
+        return self._labels[keys]
 
     def count(self, *keys: str) -> tuple[pa.Int64Array, npt.NDArray[np.bool_]]:
         """A whole number ≥ 0 under the first of `keys`, and for which rows a value stood there that is none.
 
         Integers, integral doubles and decimal texts are read (emitters send all three); anything else is NULL.
         """
-        index = self._members(keys)
-        if index is None:
+        at = self._first(keys)
+        if at is None:
             return pa.nulls(self.rows, pa.int64()), np.zeros(self.rows, bool)
-        found = self.values.field("int_value").take(index)
-        if found.null_count > index.null_count:
-            found = pc.coalesce(found, any_value.as_integers(any_value.taken(self.values, index)))
-        numbers = found.fill_null(0).to_numpy(zero_copy_only=False)
+        found = any_value.as_integers(members_at(self.values, at))
+        numbers = (found.fill_null(0) if found.null_count else found).to_numpy(zero_copy_only=False)
         bad = (numbers < 0) | (numbers > COUNT_MAX)
-        if found.null_count > index.null_count:
-            bad |= found.is_null().to_numpy(zero_copy_only=False) & index.is_valid().to_numpy(zero_copy_only=False)
+        if found.null_count:
+            bad |= found.is_null().to_numpy(zero_copy_only=False) & (at >= 0)
         if bad.any():
             found = pc.if_else(pa.array(bad), any_value.NO_COUNT, found)
         return found, bad
 
     def number(self, *keys: str) -> pa.DoubleArray:
         """A finite number under the first of `keys`; NULL where there is none."""
-        index = self._members(keys)
-        if index is None:
-            return pa.nulls(self.rows, pa.float64())
-        found = self.values.field("double_value").take(index)
-        if found.null_count > index.null_count:
-            found = pc.coalesce(found, any_value.as_doubles(any_value.taken(self.values, index)))
-        return any_value.finite(found)
+        at = self._first(keys)
+        return pa.nulls(self.rows, pa.float64()) if at is None else any_value.as_doubles(members_at(self.values, at))
 
     def present(self, *keys: str) -> npt.NDArray[np.bool_]:
         """Which rows have any of `keys`."""
@@ -160,3 +141,10 @@ class Attributes:
             if found is not None:
                 has |= found >= 0
         return has
+
+
+def _said(values: Members) -> pa.StringArray:
+    """Texts with the empty ones made NULL."""
+    found = any_value.as_text(values)
+    empty = pc.equal(found, any_value.NOTHING)
+    return pc.if_else(empty, any_value.NO_TEXT, found) if empty.true_count else found

@@ -1,6 +1,8 @@
 """The rest: what no column wants, as one JSON object a row, with content left out."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,9 +12,12 @@ import pyarrow.compute as pc
 
 from spanledger.processors import any_value
 from spanledger.processors.attributes import Attributes
+from spanledger.processors.layouts import alike, alike_in_both
 from spanledger.processors.redact import ATTRIBUTES_MAX, DROPPED_KEY, TEXT_BYTES_MAX
+from spanledger.processors.wire_values import Places, members_of, offsets_of
 
-_OPEN, _CLOSE, _COMMA = pa.scalar("{"), pa.scalar("}"), pa.scalar(",")
+DISTINCT_MAX: Final = 0.5
+"""Up to this part of the rows, writing only the distinct ones is cheaper than writing all."""
 
 
 def rest_as_json(attributes: Attributes, unwanted: Callable[[str], bool], *, keep_content: bool) -> pa.StringArray:
@@ -21,52 +26,104 @@ def rest_as_json(attributes: Attributes, unwanted: Callable[[str], bool], *, kee
     Values longer than TEXT_BYTES_MAX and more than ATTRIBUTES_MAX pairs are left out and their number is told under
     DROPPED_KEY, unless content is kept.
     """
-    kept_keys = np.array([not unwanted(key) for key in attributes.keys] + [False])
-    pairs = np.flatnonzero(kept_keys[attributes.codes])
+    pairs, codes, counts = attributes.pairs(lambda key: not unwanted(key))
     if not len(pairs):
         return pa.nulls(attributes.rows, pa.string())
-    rows, codes = attributes.parents[pairs], attributes.codes[pairs]
-    repeated = _repeated(rows, codes)
-    if repeated.any():
-        pairs, rows, codes = pairs[~repeated], rows[~repeated], codes[~repeated]
-    values = any_value.as_json(any_value.taken(attributes.values, pa.array(pairs)))
-    lost = np.zeros(len(pairs), bool)
+    raw = attributes.values.take(pa.array(pairs))
+    rows, first = _distinct_rows(attributes, raw, counts)
+    if len(first) < attributes.rows:
+        kept, counts = _pairs_of(first, counts)
+        raw, codes = raw.take(pa.array(kept)), codes[kept]
+    values = raw.dictionary_encode()
+    written = any_value.as_json(members_of(values.dictionary))
+    members = _Members(attributes.keys, written, codes, values.indices.to_numpy(zero_copy_only=False), counts)
     if not keep_content:
-        lengths = pc.binary_length(values).to_numpy(zero_copy_only=False)
-        lost = (lengths > TEXT_BYTES_MAX) | (_place(rows) >= ATTRIBUTES_MAX)
-    quoted = pa.array([orjson.dumps(key).decode() + ":" for key in attributes.keys], pa.string())
-    names = pa.DictionaryArray.from_arrays(pa.array(codes.astype(np.int32)), quoted).dictionary_decode()
-    if lost.any():
-        keep = ~lost
-        rows_lost = np.unique(rows[lost])
-        tolls = np.bincount(rows[lost], minlength=attributes.rows)[rows_lost]
-        names = pa.concat_arrays(
-            [names.filter(pa.array(keep)), pa.array([f'"{DROPPED_KEY}":'] * len(rows_lost), pa.string())]
-        )
-        values = pa.concat_arrays([values.filter(pa.array(keep)), pa.array(tolls).cast(pa.string())])
-        rows = np.concatenate([rows[keep], rows_lost])
-        order = np.argsort(rows, kind="stable")
-        rows, names, values = rows[order], names.take(pa.array(order)), values.take(pa.array(order))
-    bounds = np.zeros(attributes.rows + 1, np.int32)
-    np.cumsum(np.bincount(rows, minlength=attributes.rows), out=bounds[1:])
-    members = pa.ListArray.from_arrays(pa.array(bounds), pc.binary_join_element_wise(names, values, any_value.NOTHING))
-    objects = pc.binary_join_element_wise(_OPEN, pc.binary_join(members, _COMMA), _CLOSE, any_value.NOTHING)
-    empty = np.diff(bounds) == 0
-    return pc.if_else(pa.array(empty), None, objects) if empty.any() else objects
+        too_long = pc.greater(pc.binary_length(written), TEXT_BYTES_MAX).to_numpy(zero_copy_only=False)
+        if too_long.any() or counts.max() > ATTRIBUTES_MAX:
+            members = _without(members, too_long[members.said] | (_place(counts) >= ATTRIBUTES_MAX))
+    objects = _objects(members)
+    return objects.take(pa.array(rows)) if len(first) < attributes.rows else objects
 
 
-def _repeated(rows: npt.NDArray[np.int64], codes: npt.NDArray[np.uint32]) -> npt.NDArray[np.bool_]:
-    """Pairs whose key stands again later on the same row: the last one counts, as for columns."""
-    key = (rows << 32) | codes
-    in_order = np.sort(key)
-    if not (in_order[1:] == in_order[:-1]).any():
-        return np.zeros(len(key), bool)
-    _, last = np.unique(key[::-1], return_index=True)
-    repeated = np.ones(len(key), bool)
-    repeated[len(key) - 1 - last] = False
-    return repeated
+def _distinct_rows(attributes: Attributes, raw: pa.BinaryArray, counts: Places) -> tuple[Places, Places]:
+    """For each row which of the distinct ones it is, and where each of them stands first; all where nearly all differ.
+
+    Rows are the same that have the same layout and the same bytes.
+    """
+    rows, first = alike(raw, np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)]))
+    if len(attributes.layouts) > 1:
+        rows, first = alike_in_both(rows, attributes.layout)
+    every = np.arange(attributes.rows)
+    return (rows, first) if len(first) <= DISTINCT_MAX * len(rows) else (every, every)
 
 
-def _place(rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """For each pair how many stand before it on its row; `rows` is sorted."""
-    return np.arange(len(rows)) - np.searchsorted(rows, rows)
+def _pairs_of(rows: Places, counts: Places) -> tuple[Places, Places]:
+    """Where the pairs of some rows stand among those of all, and how many each has."""
+    chosen = counts[rows]
+    shift = (np.cumsum(counts) - counts)[rows] - (np.cumsum(chosen) - chosen)
+    return np.arange(chosen.sum()) + np.repeat(shift, chosen), chosen
+
+
+@dataclass(frozen=True)
+class _Members:
+    """The members of a JSON object a row, row after row: member i is `keys[codes[i]]`: `values[said[i]]`.
+
+    Row r has `counts[r]` of them.
+    """
+
+    keys: list[str]
+    values: pa.StringArray
+    codes: npt.NDArray[np.int32]
+    said: npt.NDArray[np.int32]
+    counts: Places
+
+
+def _without(members: _Members, lost: npt.NDArray[np.bool_]) -> _Members:
+    """The members but for those that are `lost`, whose number each row tells in a member at its end."""
+    row_count = len(members.counts)
+    rows = np.repeat(np.arange(row_count), members.counts)
+    tolls = np.bincount(rows[lost], minlength=row_count)
+    telling = np.flatnonzero(tolls)
+    rows = np.concatenate([rows[~lost], telling])
+    order = np.argsort(rows, kind="stable")
+    codes = np.concatenate([members.codes[~lost], np.full(len(telling), len(members.keys), np.int32)])
+    told = np.arange(len(telling), dtype=np.int32) + np.int32(len(members.values))
+    return _Members(
+        keys=[*members.keys, DROPPED_KEY],
+        values=pa.concat_arrays([members.values, pa.array(tolls[telling]).cast(pa.string())]),
+        codes=codes[order],
+        said=np.concatenate([members.said[~lost], told])[order],
+        counts=np.bincount(rows, minlength=row_count),
+    )
+
+
+def _objects(members: _Members) -> pa.StringArray:
+    """The objects as texts; NULL for a row without members.
+
+    Each is written as a sequence of pieces: a name, a value, …, the brace that closes. One gather writes them all, and
+    where the pieces of a row end, so does its text.
+    """
+    names = len(members.keys)
+    quoted = [orjson.dumps(key).decode() + ":" for key in members.keys]
+    pieces = pa.concat_arrays(
+        [pa.array([before + name for before in "{," for name in quoted] + ["}"], pa.string()), members.values]
+    )
+    rows = np.arange(len(members.counts))
+    bounds = np.concatenate([np.zeros(1, np.int64), np.cumsum(members.counts)])
+    # One brace stands before the members of each row but the first.
+    at = 2 * np.arange(len(members.codes)) + np.repeat(rows, members.counts)
+    sequence = np.full(2 * len(members.codes) + len(rows), 2 * names)
+    named = members.codes + np.int32(names)
+    named[bounds[:-1][members.counts > 0]] -= names
+    sequence[at] = named
+    sequence[at + 1] = members.said + np.int32(2 * names + 1)
+    written = pieces.take(pa.array(sequence))
+    ends = offsets_of(written)[2 * bounds + np.arange(len(bounds))]
+    objects = pa.StringArray.from_buffers(len(rows), pa.py_buffer(ends), written.buffers()[2])
+    empty = members.counts == 0
+    return pc.if_else(pa.array(empty), any_value.NO_TEXT, objects) if empty.any() else objects
+
+
+def _place(counts: Places) -> Places:
+    """For each member how many stand before it on its row."""
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
