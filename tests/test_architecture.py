@@ -46,7 +46,7 @@ CATALOGUE_LOADERS = ("processors/spanledger/processors/catalogue.py",)
 NAMES_BANNED = {"utils", "util", "helpers", "helper", "common", "manager", "base", "misc"}
 LINES_MAX = 400
 """Past this a file holds two ideas."""
-TEST_LINES_MAX = 700
+TEST_LINES_MAX = 400
 """A test file follows its source file, and a specification is read in parts."""
 
 PRINTING_ALLOWED = ("cli/", "benchmarks/", "docs/", "tests/")

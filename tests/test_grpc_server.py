@@ -1,23 +1,12 @@
-"""OTLP over gRPC, seen from real clients: what is answered, what may be sent again, and what nobody can send at all."""
+"""OTLP over gRPC, seen from real clients: what is answered, who may send, and what may be sent again."""
 
-import gzip
-import os
-import shutil
 import socket
-import subprocess
-import sys
 import threading
-import time
-import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
-from pathlib import Path
 
 import grpc
 import pytest
-from google.rpc.error_details_pb2 import RetryInfo
-from google.rpc.status_pb2 import Status
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
@@ -35,35 +24,8 @@ from spanledger.receiver.grpc_server import TRACES, GrpcServer
 from spanledger.receiver.intake import Intake
 from spanledger.receiver.keys import Keys, create
 from spanledger.receiver.limits import Limits
-from spanledger.receiver.tls import Tls
-
-TIMEOUT_S = 20
-OPENSSL = shutil.which("openssl")
-
-
-class Sink:
-    """Stores requests in memory and answers as it is told to."""
-
-    def __init__(self) -> None:
-        self.stored: list[Request] = []
-        self.says: Answer | Exception = Stored()
-
-    def store(self, requests: Sequence[Request]) -> Sequence[Answer]:
-        if isinstance(self.says, Exception) and not isinstance(self.says, Refused):
-            raise self.says
-        self.stored.extend(requests)
-        return [self.says] * len(requests)
-
-
-@contextmanager
-def serving(sink: Sink, keys: Keys | None = None, limits: Limits | None = None, tls: Tls | None = None, **intake):
-    taking = Intake(lambda requests: requests, sink.store, **intake)
-    server = GrpcServer(taking.submit, keys or Keys.none(), limits or Limits(), port=0, tls=tls).start()
-    try:
-        yield server
-    finally:
-        taking.stop(TIMEOUT_S)
-        server.stop(0)
+from tests.grpc_serving import TIMEOUT_S, a_request, connected, export, failed_export, retry_after_s, serving
+from tests.sinks import Sink
 
 
 @pytest.fixture
@@ -75,45 +37,6 @@ def sink() -> Sink:
 def server(sink: Sink) -> Iterator[GrpcServer]:
     with serving(sink) as running:
         yield running
-
-
-@contextmanager
-def connected(server: GrpcServer, compression=None) -> Iterator[grpc.Channel]:
-    options = [("grpc.use_local_subchannel_pool", 1), ("grpc.max_send_message_length", -1)]
-    with grpc.insecure_channel(f"127.0.0.1:{server.port}", options, compression) as channel:
-        yield channel
-
-
-def export(server: GrpcServer, body: bytes = b"", metadata=(), compression=None) -> bytes:
-    with connected(server, compression) as channel:
-        return channel.unary_unary(TRACES)(body, metadata=metadata, timeout=TIMEOUT_S)
-
-
-def failed_export(server: GrpcServer, *args, **options) -> grpc.RpcError:
-    with pytest.raises(grpc.RpcError) as failed:
-        export(server, *args, **options)
-    return failed.value
-
-
-def retry_after_s(error: grpc.RpcError) -> float | None:
-    """The delay of the RetryInfo, None without one: as a client's exporter reads it."""
-    for name, value in error.trailing_metadata():
-        if name == "grpc-status-details-bin":
-            status = Status.FromString(value)
-            assert (status.code, status.message) == (error.code().value[0], error.details())
-            for detail in status.details:
-                info = RetryInfo()
-                if detail.Unpack(info):
-                    return info.retry_delay.ToTimedelta().total_seconds()
-    return None
-
-
-def a_request(spans: int = 1) -> bytes:
-    request = ExportTraceServiceRequest()
-    scope = request.resource_spans.add().scope_spans.add()
-    for n in range(spans):
-        scope.spans.add(name=f"chat {n}", trace_id=bytes(16), span_id=n.to_bytes(8, "big"))
-    return request.SerializeToString()
 
 
 def test_a_stored_request_is_answered_with_an_empty_response(server, sink):
@@ -240,172 +163,6 @@ def test_while_stopping_clients_are_told_to_come_back(sink):
     assert (error.code(), retry_after_s(error)) == (grpc.StatusCode.UNAVAILABLE, 5.0)
 
 
-@pytest.mark.parametrize("size", ["small", "large"])
-def test_gzip_is_read(server, sink, size):
-    body = a_request(5 if size == "small" else 50_000)
-    assert export(server, body, compression=grpc.Compression.Gzip) == b""
-    assert [request.body for request in sink.stored] == [body]
-
-
-def test_deflate_is_unimplemented_as_otlp_names_gzip_only(server):
-    error = failed_export(server, a_request(), compression=grpc.Compression.Deflate)
-    assert error.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert "'deflate' is disabled" in error.details()
-
-
-@pytest.mark.parametrize("harm", ["cut", "garbage"])
-def test_broken_gzip_is_an_invalid_argument(server, harm):
-    packed = gzip.compress(os.urandom(9000))
-    error = failed_export(server, packed[:-100] if harm == "cut" else packed[:500] + bytes(500) + packed[1000:])
-    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert "gzip body" in error.details()
-
-
-@pytest.mark.parametrize("compression", [None, grpc.Compression.Gzip])
-def test_too_large_is_resource_exhausted_for_good(sink, compression):
-    with serving(sink, limits=Limits(body_bytes_max=100_000)) as server:
-        error = failed_export(server, a_request(20_000), compression=compression)
-        assert error.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-        assert retry_after_s(error) is None, "with RetryInfo the client would send it again and again"
-        assert export(server, a_request(100)) == b"", "the connection's others are served on"
-        counts = server.counters.snapshot()
-    assert sum(count for reason, count in counts.items() if reason.startswith("refused")) == 1
-
-
-def test_requests_being_read_are_bounded_together(sink):
-    limits = Limits(body_bytes_max=100_000, in_flight_bytes_max=100_000)
-    gate = threading.Event()
-    submitted = threading.Event()
-    held: list[Future[Answer]] = []
-
-    def submit(_: Request) -> Future[Answer]:
-        future: Future[Answer] = Future()
-        held.append(future)
-        submitted.set()
-        return future
-
-    server = GrpcServer(submit, Keys.none(), limits, port=0).start()
-    try:
-        with connected(server) as channel:
-            first = channel.unary_unary(TRACES).future(b"\x0a" + bytes(60_000), timeout=TIMEOUT_S)
-            assert submitted.wait(TIMEOUT_S)
-            error = failed_export(server, b"\x0a" + bytes(60_000))
-            assert (error.code(), retry_after_s(error)) == (grpc.StatusCode.RESOURCE_EXHAUSTED, 1.0)
-            held[0].set_result(Stored())
-            assert first.result(TIMEOUT_S) == b""
-    finally:
-        gate.set()
-        server.stop(0)
-
-
-BOMB_SERVER = """
-import sys
-from concurrent.futures import Future
-from spanledger.receiver.contract import Stored
-from spanledger.receiver.grpc_server import GrpcServer
-from spanledger.receiver.keys import Keys
-from spanledger.receiver.limits import Limits
-
-def submit(request):
-    stored = Future()
-    stored.set_result(Stored())
-    return stored
-
-server = GrpcServer(submit, Keys.none(), Limits(), port=0).start()
-print(server.port, flush=True)
-sys.stdin.read()
-server.stop(0)
-"""
-
-
-def one_member() -> bytes:
-    """1 GiB of zeros that says so, except for a checksum that nobody should get to."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
-    block = packer.compress(bytes(1 << 20)) + packer.flush(zlib.Z_FULL_FLUSH)
-    head = b"\x1f\x8b\x08\0\0\0\0\0\0\xff"
-    return head + block * 1024 + packer.flush() + bytes(4) + (1 << 30).to_bytes(4, "little")
-
-
-def many_members() -> bytes:
-    """1 GiB of zeros in 1024 streams, of which the last, the only one to look at beforehand, says 1 MiB."""
-    return gzip.compress(bytes(1 << 20), 9) * 1024
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
-@pytest.mark.parametrize(
-    ("make", "within_s"),
-    [(one_member, 0.1), (many_members, 0.5)],  # the second has to be inflated up to the limit before it shows
-)
-def test_a_gzip_bomb_is_refused_at_once_and_costs_no_memory(make, within_s):
-    bomb = make()
-    assert len(bomb) < 2 << 20
-    process = subprocess.Popen([sys.executable, "-c", BOMB_SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-    try:
-        port = int(process.stdout.readline())
-
-        def peak_mib() -> int:
-            lines = Path(f"/proc/{process.pid}/status").read_text().splitlines()
-            return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) >> 10
-
-        with grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.max_send_message_length", -1)]) as channel:
-            call = channel.unary_unary(TRACES)
-            # As big on the wire as the bomb, so that only what inflating costs is compared.
-            call(b"\x0a" + bytes(len(bomb)), timeout=TIMEOUT_S)
-            before_mib = peak_mib()
-            took_s = []
-            for _ in range(5):
-                began = time.perf_counter()
-                with pytest.raises(grpc.RpcError) as refused:
-                    call(bomb, timeout=TIMEOUT_S)
-                took_s.append(time.perf_counter() - began)
-                assert refused.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
-                assert retry_after_s(refused.value) is None
-            assert peak_mib() - before_mib <= 32
-            assert min(took_s) <= within_s, took_s
-    finally:
-        process.communicate(timeout=TIMEOUT_S)
-
-
-def test_a_sender_that_never_finishes_is_given_up(sink):
-    never = threading.Event()
-
-    def trickle() -> Iterator[bytes]:
-        never.wait(TIMEOUT_S)
-        yield b""
-
-    with serving(sink, limits=Limits(body_timeout_s=0.2)) as server, connected(server) as channel:
-        with pytest.raises(grpc.RpcError) as failed:
-            channel.stream_unary(TRACES)(trickle(), timeout=TIMEOUT_S)
-        never.set()
-    assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert failed.value.details() == "The message did not arrive within 0.2 s: send it again."
-
-
-def test_slow_senders_do_not_hold_up_the_others(server, sink):
-    never = threading.Event()
-
-    def trickle() -> Iterator[bytes]:
-        never.wait(TIMEOUT_S)
-        yield b""
-
-    with connected(server) as channel:
-        slow = [channel.stream_unary(TRACES).future(trickle(), timeout=TIMEOUT_S) for _ in range(300)]
-        try:
-            for _ in range(20):
-                assert export(server, a_request()) == b""
-        finally:
-            for call in slow:
-                call.cancel()
-            never.set()
-
-
-def test_a_call_without_a_message_is_refused(server):
-    with connected(server) as channel, pytest.raises(grpc.RpcError) as failed:
-        channel.stream_unary(TRACES)(iter(()), timeout=TIMEOUT_S)
-    assert failed.value.code() is grpc.StatusCode.INVALID_ARGUMENT
-    assert failed.value.details() == "The call holds no message."
-
-
 @pytest.mark.parametrize(("stub", "what"), [(LogsServiceStub, "logs"), (MetricsServiceStub, "metrics")])
 def test_other_signals_are_unimplemented(server, stub, what):
     with connected(server) as channel, pytest.raises(grpc.RpcError) as failed:
@@ -470,21 +227,6 @@ def test_keys_decide_who_may_send_and_whose_it_is(sink, tmp_path):
     assert may_not.code() is grpc.StatusCode.PERMISSION_DENIED
     assert may_not.details() == "The API key may not send: it lacks the scope 'ingest'."
     assert counts == {"refused: Unauthenticated": 2, "refused: MissingScope": 1}
-
-
-def test_nothing_is_read_of_a_message_without_a_key(sink, tmp_path):
-    create(tmp_path / "keys.toml")
-    never = threading.Event()
-
-    def trickle() -> Iterator[bytes]:
-        never.wait(TIMEOUT_S)
-        yield b""
-
-    with serving(sink, Keys.load(tmp_path / "keys.toml")) as server, connected(server) as channel:
-        with pytest.raises(grpc.RpcError) as failed:
-            channel.stream_unary(TRACES)(trickle(), timeout=TIMEOUT_S)
-        never.set()
-    assert failed.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_two_hundred_clients_of_one_span_each_are_all_served(server, sink):
@@ -554,57 +296,3 @@ def test_stopping_twice_and_stopping_what_never_started_are_fine(sink):
     with serving(sink) as server:
         server.stop(0)
         server.stop(0)
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory) -> Path:
-    """An authority, a server's certificate for 127.0.0.1 and a client's, both by it."""
-    if OPENSSL is None:
-        pytest.skip("openssl is not installed, so there are no certificates to test with")
-    folder = tmp_path_factory.mktemp("certificates")
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run([OPENSSL, *arguments], cwd=folder, check=True, capture_output=True)
-
-    new_key = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
-    openssl("req", "-x509", *new_key, "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca", "-days", "2")
-    (folder / "san").write_text("subjectAltName = IP:127.0.0.1\n")
-    for name in ("server", "client"):
-        openssl("req", *new_key, "-keyout", f"{name}.key", "-out", f"{name}.csr", "-subj", f"/CN={name}")
-        signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "san", "-days", "2")
-        openssl("x509", "-req", "-in", f"{name}.csr", "-out", f"{name}.pem", *signed)
-    return folder
-
-
-def secure_export(server: GrpcServer, credentials: grpc.ChannelCredentials) -> bytes:
-    with grpc.secure_channel(f"127.0.0.1:{server.port}", credentials) as channel:
-        return channel.unary_unary(TRACES)(a_request(), timeout=TIMEOUT_S)
-
-
-def test_tls_serves_who_trusts_it_and_nobody_in_the_clear(sink, certificates):
-    tls = Tls(certificates / "server.pem", certificates / "server.key")
-    with serving(sink, tls=tls) as server:
-        trusting = grpc.ssl_channel_credentials((certificates / "ca.pem").read_bytes())
-        assert secure_export(server, trusting) == b""
-        assert failed_export(server, a_request()).code() is grpc.StatusCode.UNAVAILABLE
-    assert len(sink.stored) == 1
-
-
-def test_mutual_tls_serves_only_clients_of_its_authority(sink, certificates):
-    tls = Tls(certificates / "server.pem", certificates / "server.key", certificates / "ca.pem")
-    authority = (certificates / "ca.pem").read_bytes()
-    known = grpc.ssl_channel_credentials(
-        authority, (certificates / "client.key").read_bytes(), (certificates / "client.pem").read_bytes()
-    )
-    with serving(sink, tls=tls) as server:
-        assert secure_export(server, known) == b""
-        with pytest.raises(grpc.RpcError) as failed:
-            secure_export(server, grpc.ssl_channel_credentials(authority))
-        assert failed.value.code() is grpc.StatusCode.UNAVAILABLE
-    assert len(sink.stored) == 1
-
-
-def test_a_tls_file_that_is_missing_is_named(tmp_path):
-    server = GrpcServer(lambda _: Future(), Keys.none(), Limits(), port=0, tls=Tls(tmp_path / "c.pem", tmp_path / "k"))
-    with pytest.raises(ValueError, match=r"c\.pem cannot be read: No such file or directory\."):
-        server.start()

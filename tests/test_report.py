@@ -251,4 +251,4 @@ class _Memory:
 
     def query(self, sql: str, parameters: object = ()) -> object:
         """As a ledger's reader does."""
-        return self._connection.execute(sql, parameters or None).to_arrow_table()  # type: ignore[arg-type]
+        return self._connection.sql(sql, params=parameters or None).to_arrow_table()

@@ -1,5 +1,6 @@
 """What the server's process must be told before numpy, Arrow and gRPC are imported."""
 
+import atexit
 import ctypes
 import gc
 import os
@@ -37,4 +38,11 @@ def prepare() -> None:
 def settle() -> None:
     """Everything that lives as long as the process is there: do not look through it for garbage again and again."""
     gc.freeze()
+    atexit.register(_unsettle)
     gc.set_threshold(GARBAGE_THRESHOLD)
+
+
+def _unsettle() -> None:
+    """At the end of the process DuckDB 2 writes to stderr what nobody has freed; this takes 0.06 s."""
+    gc.unfreeze()
+    gc.collect()

@@ -56,7 +56,7 @@ def fold(
     connection.register("records", records)
     connection.register("ranks", table)
     try:
-        folded = connection.execute(_fold_sql()).to_arrow_table()
+        folded = connection.sql(_fold_sql()).to_arrow_table()
     finally:
         connection.unregister("records")
         connection.unregister("ranks")

