@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import orjson
 import pyarrow as pa
 from google.protobuf.message import DecodeError
@@ -21,7 +22,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from spanledger.processors import dialects
 from spanledger.processors.classify import EARLIEST_NS, FAULTS, LATEST_NS
 from spanledger.processors.normalise import NO_OUTPUT, REPORTED_COST_USD_MAX, Sender
-from spanledger.processors.pipeline import Processed, process
+from spanledger.processors.pipeline import Group, Processed, process
 from spanledger.processors.redact import ATTRIBUTES_MAX, DROPPED_KEY, TEXT_BYTES_MAX, is_content
 from spanledger.storage.schema import CALLS, PICO, Step
 from tests import otlp_requests
@@ -255,21 +256,26 @@ def expected(bodies: Sequence[bytes | ExportTraceServiceRequest], *, keep_conten
 # The product, asked the same ----------------------------------------------------------------------------------------
 
 
+def traces(bodies: Sequence[bytes], senders: Sequence[Sender]) -> Group:
+    """Trace requests that came alone."""
+    return Group("traces", bodies, senders, np.arange(len(bodies)))
+
+
 def processed(bodies: Sequence[bytes], steps: Sequence[Step] = (), *, keep_content: bool = False) -> Processed:
     """The bodies through the product, all of them of SENDER."""
-    return process(bodies, [SENDER] * len(bodies), INGESTED_US, steps, keep_content=keep_content)
+    return process([traces(bodies, [SENDER] * len(bodies))], INGESTED_US, steps, keep_content=keep_content)
 
 
 def answered(bodies: Sequence[bytes], *, keep_content: bool = False) -> dict[str, Any]:
     """What the product says, in the shape of `expected`; `attributes` must be strict JSON without a key twice."""
     result = processed(bodies, keep_content=keep_content)
-    rows = result.batch.to_pylist()
+    rows = result.calls.to_pylist()
     for row in rows:
         row["attributes"] = row["attributes"] and strict_json(row["attributes"])
-        row["span_hash"] = None  # tests/test_identify.py has the hashes
+        row["record_hash"] = None  # tests/test_identify.py has the hashes
     return {
         "rows": rows,
-        "request": result.request.tolist(),
+        "request": result.call_request.tolist(),
         "failures": sorted(result.failures),
         "rejections": {(rejection.request, rejection.reason): rejection.spans for rejection in result.rejections},
         "left_out": dict(result.left_out),
@@ -288,7 +294,7 @@ def calls(*bodies: bytes, steps: Sequence[Step] = (), keep_content: bool = False
     """The rows of good bodies."""
     result = processed(bodies, steps, keep_content=keep_content)
     assert not result.failures
-    return result.batch.to_pylist()
+    return result.calls.to_pylist()
 
 
 def call(attributes: Mapping[str, Any], scope: str = "", **fields: Any) -> dict[str, Any]:

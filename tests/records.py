@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
-from spanledger.processors.identify import identify, span_hashes, tenant_seeds
+from spanledger.processors.identify import context_hashes, identify, tenant_seeds
 from spanledger.storage.schema import CALLS, COLUMNS, LABEL, Batch
 
 NOON = datetime(2026, 3, 14, 12, tzinfo=UTC)
@@ -36,8 +36,8 @@ def batch(records: Iterable[Mapping[str, object]]) -> Batch:
     table = pa.table(arrays, schema=CALLS)
     ids = [pa.array([bytes.fromhex(str(row[name])) for row in rows], pa.binary()) for name in ("trace_id", "span_id")]
     names = [str(row["tenant"]) for row in rows]
-    hashes = span_hashes(*ids, tenant_seeds(names, np.arange(len(rows))))
-    return identify(table.set_column(table.schema.get_field_index("span_hash"), "span_hash", pa.array(hashes)))
+    hashes = context_hashes(*ids, tenant_seeds(names, np.arange(len(rows))))
+    return identify(table.set_column(table.schema.get_field_index("record_hash"), "record_hash", pa.array(hashes)))
 
 
 def many(count: int, first: int = 0) -> Batch:

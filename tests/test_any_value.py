@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from spanledger.processors import any_value
 from spanledger.processors.decode import decode
+from spanledger.processors.spans import spans as spans_of
 from spanledger.processors.wire_values import Members, members_at
 from tests.oracle import as_count, as_number, as_text, plain
 from tests.otlp_requests import body, scalars, sized, span, value
@@ -24,7 +25,7 @@ columns = settings(deadline=None, max_examples=80)
 
 def column(*said: Any, start: int = 0) -> Members:
     """These values as the decoder hands them over, from the place `start` on."""
-    values = decode([body(span([("key", item) for item in said]))]).spans.attributes.values
+    values = spans_of(decode("traces", [body(span([("key", item) for item in said]))])).attributes.values
     return members_at(values, np.arange(start, len(said)))
 
 
@@ -140,7 +141,7 @@ def test_a_part_of_a_column_is_read_as_itself():
 
 
 def test_a_value_that_is_not_there_is_null_in_every_reading():
-    values = decode([body(span({"key": "a"}), span({"key": 1}))]).spans.attributes.values
+    values = spans_of(decode("traces", [body(span({"key": "a"}), span({"key": 1}))])).attributes.values
     members = members_at(values, np.array([-1, 0, -1, 1]))
     assert any_value.as_text(members).to_pylist() == [None, "a", None, "1"]
     assert any_value.as_integers(members).to_pylist() == [None, None, None, 1]

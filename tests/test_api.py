@@ -18,7 +18,7 @@ from tests.ledger_rows import fill
 
 ROWS: list[dict[str, object]] = [
     {"provider": "openai", "cost_usd": Decimal("0.000000000001"), "price_status": "priced", "input_tokens": 3},
-    {"provider": "acme", "price_status": "unknown_model", "span_hash": 2**64 - 1},
+    {"provider": "acme", "price_status": "unknown_model", "record_hash": 2**64 - 1},
 ]
 LOCAL = "http://127.0.0.1:4318"
 
@@ -57,7 +57,7 @@ def api(serve: Callable[..., Api]) -> Api:
 
 
 def test_a_statement_is_answered_with_columns_and_rows(api: Api) -> None:
-    answer = api.sql("SELECT provider, cost_usd, started_at, span_hash FROM calls ORDER BY call_id")
+    answer = api.sql("SELECT provider, cost_usd, started_at, record_hash FROM calls ORDER BY call_id")
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["cache-control"] == "no-store"
@@ -66,12 +66,13 @@ def test_a_statement_is_answered_with_columns_and_rows(api: Api) -> None:
             {"name": "provider", "type": "VARCHAR"},
             {"name": "cost_usd", "type": "DECIMAL(18,12)"},
             {"name": "started_at", "type": "TIMESTAMP WITH TIME ZONE"},
-            {"name": "span_hash", "type": "UBIGINT"},
+            {"name": "record_hash", "type": "UBIGINT"},
         ],
         "rows": [
-            {"provider": "openai", "cost_usd": "0.000000000001", "started_at": "2026-01-15T12:00:00Z", "span_hash": 1},
+            {"provider": "openai", "cost_usd": "0.000000000001", "started_at": "2026-01-15T12:00:00Z",
+             "record_hash": 1},
             {"provider": "acme", "cost_usd": None, "started_at": "2026-01-15T12:00:00Z",
-             "span_hash": "18446744073709551615"},
+             "record_hash": "18446744073709551615"},
         ],
         "truncated": False,
     }  # fmt: skip

@@ -5,12 +5,13 @@ import pytest
 
 from spanledger.processors.attributes import COUNT_MAX, Attributes
 from spanledger.processors.decode import decode
+from spanledger.processors.spans import spans as spans_of
 from tests.otlp_requests import body, span
 
 
 def attributes(*rows: object) -> Attributes:
     """One row a span; each a list of pairs or a mapping."""
-    return decode([body(*[span(row) for row in rows])]).spans.attributes
+    return spans_of(decode("traces", [body(*[span(row) for row in rows])])).attributes
 
 
 def test_the_first_key_that_a_row_has_is_its_value_and_none_are_added():

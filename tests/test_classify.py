@@ -5,12 +5,13 @@ import pytest
 from spanledger.processors.classify import EARLIEST_NS, FAULTS, LATEST_NS, LEFT_OUT, classify
 from spanledger.processors.decode import decode
 from spanledger.processors.dialects import BILLABLE, COUNTS, ROLL_UPS
+from spanledger.processors.spans import spans as spans_of
 from tests.otlp_requests import STARTED_NS, body, span
 
 
 def class_of(attributes: dict[str, object], **fields: object) -> str:
     """ "call", the reason for leaving the span out, or its fault."""
-    classes = classify(decode([body(span(attributes, **fields))]).spans)
+    classes = classify(spans_of(decode("traces", [body(span(attributes, **fields))])))
     (fault,), (left_out,), (call,) = classes.fault.tolist(), classes.left_out.tolist(), classes.calls.tolist()
     assert call == (not fault and not left_out)
     return FAULTS[fault - 1] if fault else LEFT_OUT[left_out - 1] if left_out else "call"

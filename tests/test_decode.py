@@ -6,7 +6,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from spanledger.processors.decode import Spans, decode
+from spanledger.processors.decode import decode
+from spanledger.processors.records import Records
+from spanledger.processors.spans import spans as spans_of
 from tests import otlp_requests
 from tests.oracle import answered, calls, expected
 from tests.otlp_requests import CHARS_BROKEN, STARTED_NS, body, broken, mended, pairs, span
@@ -15,7 +17,7 @@ CHAT = {"gen_ai.operation.name": "chat"}
 MENDED = "\ufffd\ufffd\ufffd("
 
 
-def places(spans: Spans) -> list[tuple[int, str | None, str | None]]:
+def places(spans: Records) -> list[tuple[int, str | None, str | None]]:
     """Per span its request, its scope's name and its resource's service."""
     names = spans.scopes.names.to_pylist()
     services = spans.scopes.resources.text("service.name").to_pylist()
@@ -35,7 +37,7 @@ def test_each_span_knows_its_request_its_scope_and_its_resource():
     bare = ExportTraceServiceRequest()
     bare.resource_spans.add().scope_spans.add(spans=[span({})])
     bodies = [first.SerializeToString(), b"", bare.SerializeToString(), body(span({}), scope="d", resource={})]
-    assert places(decode(bodies).spans) == [
+    assert places(spans_of(decode("traces", bodies))) == [
         *[(0, scope, "one") for scope in "aabb"],
         *[(0, "c", "two")] * 2,
         (2, None, None),
@@ -46,12 +48,12 @@ def test_each_span_knows_its_request_its_scope_and_its_resource():
 def test_a_missing_resource_between_others_shifts_nothing():
     bodies = [body(span({}), resource={"service.name": "one"}), body(span({})), body(span({}), resource={"x": 1})]
     bodies.append(body(span({}), resource={"service.name": "last"}))
-    assert [service for *_, service in places(decode(bodies).spans)] == ["one", None, None, "last"]
+    assert [service for *_, service in places(spans_of(decode("traces", bodies)))] == ["one", None, None, "last"]
 
 
 def test_ids_times_and_status_come_as_they_were_sent():
     odd = span({}, trace_id=b"x", span_id=b"", start_time_unix_nano=2**64 - 1, end_time_unix_nano=0)
-    spans = decode([body(odd, span({}, parent_span_id=b"\x01" * 8, status={"code": 2}))]).spans
+    spans = spans_of(decode("traces", [body(odd, span({}, parent_span_id=b"\x01" * 8, status={"code": 2}))]))
     assert spans.trace_id.to_pylist() == [b"x", bytes(range(1, 17))]
     assert spans.span_id.to_pylist()[0] == b""
     assert spans.parent_span_id.to_pylist() == [b"", b"\x01" * 8]
@@ -61,7 +63,7 @@ def test_ids_times_and_status_come_as_they_were_sent():
 
 
 def test_spans_that_are_left_out_take_their_attributes_with_them():
-    spans = decode([body(*[span([("a", number), ("b", -number)]) for number in range(5)])]).spans
+    spans = spans_of(decode("traces", [body(*[span([("a", number), ("b", -number)]) for number in range(5)])]))
     kept = spans.filter(spans.attributes.count("a")[0].to_numpy() % 2 == 1)
     assert len(kept) == 2
     assert kept.attributes.number("b").to_pylist() == [-1.0, -3.0]
@@ -69,16 +71,16 @@ def test_spans_that_are_left_out_take_their_attributes_with_them():
 
 def test_a_bad_request_is_told_by_its_place_and_its_neighbours_are_read():
     good = body(span(CHAT))
-    decoded = decode([b"\xff", good, body(span(CHAT))[:-3], good, b"<html>"])
+    decoded = decode("traces", [b"\xff", good, body(span(CHAT))[:-3], good, b"<html>"])
     assert sorted(decoded.failures) == [0, 2, 4]
     for sentence in decoded.failures.values():
         assert sentence.startswith("the body is no ExportTraceServiceRequest: failed to decode")
-    assert decoded.spans.request.tolist() == [1, 3]
+    assert spans_of(decoded).request.tolist() == [1, 3]
 
 
 def test_bodies_of_many_pieces_are_one_group():
     one = body(*[span(CHAT | {"gen_ai.prompt": "x" * 1000}) for _ in range(100)])
-    spans = decode([one] * 8).spans
+    spans = spans_of(decode("traces", [one] * 8))
     assert len(spans) == 800
     assert spans.request.tolist() == [number for number in range(8) for _ in range(100)]
 

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from spanledger.storage.ledger import Ledger
+from spanledger.storage.schema import Ranks
 from tests.records import NOON, batch, free, record, shuffled
 
-RANKS = {"first": 1, "second": 2}
+RANKS = Ranks({"first": 1, "second": 2})
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def ledger(tmp_path):
 def asked(ledger, records):
     """Which of `records` the ledger says it has."""
     rows = batch(records)
-    hashes = rows.column("span_hash").to_numpy()
+    hashes = rows.column("record_hash").to_numpy()
     started = rows.column("started_at").cast("int64").to_numpy()
     output = rows.column("output_tokens").fill_null(-1).to_numpy()
     ended = rows.column("ended_at").cast("int64").fill_null(-1).to_numpy()

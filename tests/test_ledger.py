@@ -1,6 +1,7 @@
 """The ledger as its users see it: merges, readers, removal, counts, and what survives what."""
 
 import threading
+from dataclasses import replace
 from decimal import Decimal
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from spanledger.storage.errors import LedgerError, LedgerUnavailable, QueryTimeout
 from spanledger.storage.ledger import Ledger
 from spanledger.storage.refusals import Refusal
-from spanledger.storage.schema import COLUMNS, DERIVED
+from spanledger.storage.schema import COLUMNS, DERIVED, Arrivals, Ranks
 from tests.records import NOON, batch, free, many, record
 
 
@@ -37,7 +38,7 @@ def test_every_column_survives_the_way_through_the_ledger(ledger):
         partial=True, time_to_first_chunk_s=0.25, attributes='{"a":1}', sample_weight=2.0, stream="true",
         cost_usd=Decimal("0.000000000001"), reported_cost_usd=Decimal("999999.999999999999"),
     )  # fmt: skip
-    ledger.merge(batch([told]), price=free, ranks={})
+    ledger.merge(batch([told]), price=free, ranks=Ranks({}))
     (row,) = ask(ledger, "select * from calls")
     assert {name: row[name] for name in told} == told
     assert row["git_branch"] is None
@@ -45,7 +46,7 @@ def test_every_column_survives_the_way_through_the_ledger(ledger):
 
 
 def test_refusals_are_counted_beside_the_calls(ledger):
-    ledger.merge(many(1), [Refusal("default", "the span id is missing", 3)], price=free, ranks={})
+    ledger.merge(many(1), [Refusal("default", "the span id is missing", 3)], price=free, ranks=Ranks({}))
     assert ask(ledger, "select tenant, reason, spans from rejections") == [
         {"tenant": "default", "reason": "the span id is missing", "spans": 3}
     ]
@@ -53,7 +54,8 @@ def test_refusals_are_counted_beside_the_calls(ledger):
 
 def test_a_row_the_ledger_cannot_hold_spoils_no_other_part_of_its_batch(ledger):
     rows = batch([record(1), record(2, ingested_at=None), record(3), record(4)])
-    planned = ledger.plan(rows, [Refusal("default", "odd", 1)], price=free, ranks={}, parts=np.array([0, 1, 1, 2]))
+    arrivals = replace(Arrivals.of_calls(rows), call_parts=np.array([0, 1, 1, 2]))
+    planned = ledger.plan(arrivals, [Refusal("default", "odd", 1)], price=free, ranks=Ranks({}))
     refused = ledger.commit(planned).refused
     assert set(refused) == {1}
     assert "NOT NULL constraint failed" in refused[1]
@@ -61,20 +63,20 @@ def test_a_row_the_ledger_cannot_hold_spoils_no_other_part_of_its_batch(ledger):
         f"{n:016x}" for n in (1, 4)
     ]
     assert ask(ledger, "select reason from rejections") == [{"reason": "odd"}]
-    assert ledger.merge(batch([record(3)]), price=free, ranks={}).calls == 1
+    assert ledger.merge(batch([record(3)]), price=free, ranks=Ranks({})).calls == 1
 
 
 def test_a_batch_is_planned_while_the_one_before_is_committed(ledger):
-    first = ledger.plan(many(3), price=free, ranks={})
-    second = ledger.plan(many(3, first=3), price=free, ranks={})
+    first = ledger.plan(Arrivals.of_calls(many(3)), price=free, ranks=Ranks({}))
+    second = ledger.plan(Arrivals.of_calls(many(3, first=3)), price=free, ranks=Ranks({}))
     assert (ledger.commit(first).calls, ledger.commit(second).calls) == (3, 3)
 
 
 def test_a_plan_that_meets_the_batch_before_waits_for_its_commit(ledger):
-    ledger.merge(many(1, first=100), price=free, ranks={})
-    first = ledger.plan(many(3), price=free, ranks={})
+    ledger.merge(many(1, first=100), price=free, ranks=Ranks({}))
+    first = ledger.plan(Arrivals.of_calls(many(3)), price=free, ranks=Ranks({}))
     merged = []
-    meeting = threading.Thread(target=lambda: merged.append(ledger.merge(many(4), price=free, ranks={})))
+    meeting = threading.Thread(target=lambda: merged.append(ledger.merge(many(4), price=free, ranks=Ranks({}))))
     meeting.start()
     meeting.join(0.2)
     assert meeting.is_alive()
@@ -94,7 +96,7 @@ def test_a_reader_sees_the_last_commit_while_the_writer_goes_on(ledger):
     reading = threading.Thread(target=read)
     reading.start()
     for turn in range(10):
-        ledger.merge(many(500, first=turn * 500), price=free, ranks={})
+        ledger.merge(many(500, first=turn * 500), price=free, ranks=Ranks({}))
     stop.set()
     reading.join()
     counts = [one["calls"] for one in seen]
@@ -116,15 +118,15 @@ def test_a_bad_statement_is_told_in_duckdbs_words(ledger):
 
 def test_removal_by_service_takes_those_calls_and_no_others(ledger):
     demo = [record(n, f"msg_demo{n:04d}", service_name=f"demo-{n % 2}") for n in range(10)]
-    ledger.merge(batch([*demo, record(99, service_name="real")]), price=free, ranks={})
+    ledger.merge(batch([*demo, record(99, service_name="real")]), price=free, ranks=Ranks({}))
     assert ledger.remove_service_prefix("demo-") == 10
     assert ask(ledger, "select service_name from calls") == [{"service_name": "real"}]
-    assert ledger.merge(batch(demo), price=free, ranks={}).calls == 10, "what was removed can be sent again"
+    assert ledger.merge(batch(demo), price=free, ranks=Ranks({})).calls == 10, "what was removed can be sent again"
 
 
 def test_removal_holds_after_a_restart(tmp_path):
     ledger = Ledger.open(tmp_path)
-    ledger.merge(batch([record(1, service_name="demo-a"), record(2)]), price=free, ranks={})
+    ledger.merge(batch([record(1, service_name="demo-a"), record(2)]), price=free, ranks=Ranks({}))
     ledger.remove_service_prefix("demo-")
     ledger.close()
     ledger = Ledger.open(tmp_path)
@@ -136,7 +138,7 @@ def test_a_readonly_ledger_takes_nothing(tmp_path):
     Ledger.open(tmp_path).close()
     ledger = Ledger.open_readonly(tmp_path)
     with pytest.raises(LedgerUnavailable, match="open for reading only"):
-        ledger.merge(many(1), price=free, ranks={})
+        ledger.merge(many(1), price=free, ranks=Ranks({}))
     assert ask(ledger, "select count(*) as calls from calls") == [{"calls": 0}]
     ledger.close()
 
@@ -146,13 +148,13 @@ def test_a_full_disk_is_told_before_anything_is_written(ledger, monkeypatch):
 
     monkeypatch.setattr(module, "FREE_BYTES_MIN", 1 << 62)
     with pytest.raises(LedgerUnavailable, match=r"the disk that holds .* is full .*; free some space"):
-        ledger.merge(many(1), price=free, ranks={})
+        ledger.merge(many(1), price=free, ranks=Ranks({}))
     monkeypatch.undo()
-    assert ledger.merge(many(1), price=free, ranks={}).calls == 1
+    assert ledger.merge(many(1), price=free, ranks=Ranks({})).calls == 1
 
 
 def test_big_commits_go_past_the_write_ahead_log(tmp_path):
     ledger = Ledger.open(tmp_path)
-    ledger.merge(many(10_000), price=free, ranks={})
+    ledger.merge(many(10_000), price=free, ranks=Ranks({}))
     assert (tmp_path / "ledger.duckdb.wal").stat().st_size < 200_000
     ledger.close()

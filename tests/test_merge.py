@@ -9,9 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from spanledger.storage.ledger import Ledger
+from spanledger.storage.schema import Ranks
 from tests.records import NOON, batch, free, many, record
 
-RANKS = {"sdk": 0, "first": 1, "framework": 5}
+RANKS = Ranks({"sdk": 0, "first": 1, "framework": 5})
 
 
 @pytest.fixture
@@ -165,7 +166,7 @@ RECORDS = st.lists(
         span=st.integers(1, 6),
         response=st.one_of(st.none(), st.integers(1, 3)),
         output=st.one_of(st.none(), st.integers(0, 3)),
-        dialect=st.sampled_from(sorted(RANKS)),
+        dialect=st.sampled_from(sorted(RANKS.usage)),
         minutes=st.integers(1, 3),
     ),
     min_size=1,

@@ -275,7 +275,7 @@ def test_what_was_not_said_is_null():
     told = {name for name, stored in row.items() if stored is not None}
     assert told == {
         "tenant", "api_key_id", "trace_id", "span_id", "started_at", "ended_at", "ingested_at", "revision", "operation",
-        "status", "partial", "dialect", "sources", "span_hash",
+        "status", "partial", "dialect", "sources", "record_hash",
     }  # fmt: skip
 
 
@@ -288,6 +288,6 @@ def test_an_empty_text_is_not_said():
 
 def test_a_batch_has_the_columns_of_the_schema_with_and_without_rows():
     for bodies in ([], [body(span(CHAT), span(CHAT))]):
-        batch = processed(bodies).batch
+        batch = processed(bodies).calls
         assert batch.schema == CALLS
         batch.validate(full=True)

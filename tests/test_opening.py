@@ -11,6 +11,7 @@ import pytest
 from spanledger.storage.errors import LedgerBehind, LedgerError, LedgerInUse, LedgerTooNew
 from spanledger.storage.ledger import Ledger
 from spanledger.storage.mark import Mark, MarkFile, read_mark
+from spanledger.storage.schema import Ranks
 from tests.records import free, many
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -20,10 +21,11 @@ CRASH = """
 import os, sys
 from pathlib import Path
 from spanledger.storage.ledger import Ledger
+from spanledger.storage.schema import Ranks
 from tests.records import free, many
 ledger = Ledger.open(Path(sys.argv[1]))
 for turn in range(20):
-    ledger.merge(many(100, first=turn * 100), price=free, ranks={})
+    ledger.merge(many(100, first=turn * 100), price=free, ranks=Ranks({}))
 os._exit(9)  # no checkpoint: every row but the schema is in the write-ahead log
 """
 
@@ -134,7 +136,7 @@ def test_moving_the_mark_away_accepts_the_loss(crashed):
     (crashed / "commit.mark").rename(crashed / "commit.mark.lost")
     ledger = Ledger.open(crashed)
     assert count(ledger) == 1900
-    ledger.merge(many(2000), price=free, ranks={})
+    ledger.merge(many(2000), price=free, ranks=Ranks({}))
     assert count(ledger) == 2000
     ledger.close()
 
@@ -180,7 +182,7 @@ def test_reading_where_there_is_no_ledger_says_how_to_get_one(tmp_path):
 def test_a_mark_of_another_ledger_is_refused(tmp_path):
     for name in ("one", "two"):
         ledger = Ledger.open(tmp_path / name)
-        ledger.merge(many(3), price=free, ranks={})
+        ledger.merge(many(3), price=free, ranks=Ranks({}))
         ledger.close()
     (tmp_path / "one" / "commit.mark").replace(tmp_path / "two" / "commit.mark")
     with pytest.raises(LedgerError, match="belongs to another ledger"):
@@ -189,7 +191,7 @@ def test_a_mark_of_another_ledger_is_refused(tmp_path):
 
 def test_the_mark_survives_and_a_torn_one_reads_as_none(tmp_path):
     ledger = Ledger.open(tmp_path)
-    ledger.merge(many(3), price=free, ranks={})
+    ledger.merge(many(3), price=free, ranks=Ranks({}))
     ledger.close()
     mark = read_mark(tmp_path)
     assert (mark.commit_sequence, mark.calls) == (1, 3)

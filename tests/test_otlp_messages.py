@@ -6,17 +6,18 @@ from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
+from opentelemetry.proto.logs.v1 import logs_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
-from spanledger.processors.otlp_messages import READ, TraceDecoder
+from spanledger.processors.otlp_messages import READ, Decoder
 from tests.otlp_requests import STARTED_NS, body, pairs, span, value
 
-MODULES = (common_pb2, resource_pb2, trace_pb2, trace_service_pb2)
+MODULES = (common_pb2, resource_pb2, trace_pb2, trace_service_pb2, logs_pb2)
 
 
 def decoded(*requests: bytes, texts_as_bytes: bool = False) -> list[dict[str, object]]:
-    return TraceDecoder(texts_as_bytes=texts_as_bytes).decode(list(requests)).to_pylist()
+    return Decoder("traces", texts_as_bytes=texts_as_bytes).decode(list(requests)).to_pylist()
 
 
 def the_span(request: bytes, *, texts_as_bytes: bool = False) -> dict[str, object]:
@@ -84,7 +85,7 @@ def test_both_readings_have_the_same_shape_but_for_the_texts():
             return {field.name: shape(field.type) for field in kind}
         return "bytes" if kind in (pa.string(), pa.binary()) else str(kind)
 
-    strict, loose = (TraceDecoder(texts_as_bytes=loose).decode([]).schema for loose in (False, True))
+    strict, loose = (Decoder("traces", texts_as_bytes=loose).decode([]).schema for loose in (False, True))
     assert shape(strict.field(0).type) == shape(loose.field(0).type)
     assert strict != loose
 

@@ -51,7 +51,7 @@ def test_garbage_between_good_bodies_fails_alone(bodies):
 def test_any_bytes_are_decoded_or_refused_and_never_an_exception(noise):
     good = body(span(CHAT))
     result = processed([good, noise, good])
-    assert {0, 2} <= set(result.request.tolist())
+    assert {0, 2} <= set(result.call_request.tolist())
     assert set(result.failures) <= {1}
     try:
         ExportTraceServiceRequest.FromString(noise)
@@ -72,7 +72,7 @@ def test_the_size_of_the_pieces_that_are_decoded_at_once_changes_nothing(bodies,
 @given(st.lists(otlp_requests.bodies, min_size=2, max_size=4))
 def test_a_body_becomes_the_same_rows_alone_and_in_a_group(bodies):
     def rows(group: Sequence[bytes]) -> list[dict[str, Any]]:
-        return processed(group, (identify,)).batch.to_pylist()
+        return processed(group, (identify,)).calls.to_pylist()
 
     assert rows(bodies) == [row for one in bodies for row in rows([one])]
 
@@ -80,8 +80,8 @@ def test_a_body_becomes_the_same_rows_alone_and_in_a_group(bodies):
 @pytest.mark.parametrize("bodies", [[], [b""], [b"", b""], [b"\xff"], [body()], [body(span({}))]])
 def test_a_group_without_a_call_is_a_batch_without_rows(bodies):
     result = processed(bodies, (identify,))
-    assert len(result.batch) == len(result.request) == 0
-    assert result.batch.schema == CALLS
+    assert len(result.calls) == len(result.call_request) == 0
+    assert result.calls.schema == CALLS
 
 
 def test_every_kind_of_bad_span_is_rejected_under_its_request_and_reason():
@@ -94,7 +94,7 @@ def test_every_kind_of_bad_span_is_rejected_under_its_request_and_reason():
         Rejection(2, "the start time is missing", 1),
         Rejection(2, "the start time is not between the years 2000 and 2200", 1),
     ]
-    assert result.request.tolist() == [0, 1]
+    assert result.call_request.tolist() == [0, 1]
     assert {rejection.reason for rejection in result.rejections} == set(FAULTS)
 
 
@@ -111,8 +111,8 @@ def test_a_failure_says_what_the_body_is_not():
 
 def test_every_row_belongs_to_the_sender_of_its_request():
     bodies = [body(span(CHAT)), body(span(CHAT), span(CHAT))]
-    result = process(bodies, [Sender("acme", "key-1"), Sender("zeta", "")], oracle.INGESTED_US, ())
-    assert [(row["tenant"], row["api_key_id"]) for row in result.batch.to_pylist()] == [
+    result = process([oracle.traces(bodies, [Sender("acme", "key-1"), Sender("zeta", "")])], oracle.INGESTED_US, ())
+    assert [(row["tenant"], row["api_key_id"]) for row in result.calls.to_pylist()] == [
         ("acme", "key-1"),
         ("zeta", None),
         ("zeta", None),
@@ -131,7 +131,7 @@ def test_steps_run_in_order_each_on_the_batch_of_the_one_before():
 
     result = processed([body(span(CHAT), span(CHAT), span(CHAT))], (step("first"), step("second")))
     assert seen == [("first", 3), ("second", 2)]
-    assert len(result.batch) == 1
+    assert len(result.calls) == 1
 
 
 # Recordings of real instrumentations, against what the vendor's stand-in served -------------------------------------
@@ -228,11 +228,11 @@ class Knowing:
         self.hashes, self.output = np.array(list(hashes), np.uint64), output
         self.asked: list[int] = []
 
-    def perhaps_stored(self, span_hash: Hashes, started_us: Times) -> Mask:
-        return np.isin(span_hash, self.hashes)
+    def perhaps_stored(self, record_hash: Hashes, started_us: Times) -> Mask:
+        return np.isin(record_hash, self.hashes)
 
-    def repeats(self, span_hash: Hashes, started_us: Times, complete: Completeness) -> Mask:
-        self.asked += span_hash.tolist()
+    def repeats(self, record_hash: Hashes, started_us: Times, complete: Completeness) -> Mask:
+        self.asked += record_hash.tolist()
         return np.asarray(complete[:, 0] <= self.output)
 
 
@@ -240,12 +240,11 @@ def test_calls_that_the_ledger_has_are_left_out_and_counted():
     numbers = [5, 6, 7, 8]
     spans = [span(CHAT | {"gen_ai.usage.output_tokens": number}, span_id=bytes([number]) * 8) for number in numbers]
     whole = processed([body(spans[0], spans[1]), body(spans[2], spans[3])])
-    hashes = whole.batch.column("span_hash").to_pylist()
+    hashes = whole.calls.column("record_hash").to_pylist()
     ledger = Knowing(hashes[1:], output=7)
-    result = process(
-        [body(spans[0], spans[1]), body(spans[2], spans[3])], [oracle.SENDER] * 2, oracle.INGESTED_US, (), sieve=ledger
-    )
+    group = oracle.traces([body(spans[0], spans[1]), body(spans[2], spans[3])], [oracle.SENDER] * 2)
+    result = process([group], oracle.INGESTED_US, (), sieve=ledger)
     assert result.repeated == 2
-    assert result.batch.column("output_tokens").to_pylist() == [5, 8], "8 tokens are more than the ledger has"
-    assert result.request.tolist() == [0, 1]
+    assert result.calls.column("output_tokens").to_pylist() == [5, 8], "8 tokens are more than the ledger has"
+    assert result.call_request.tolist() == [0, 1]
     assert ledger.asked == hashes[1:], "what is certainly new is not looked up"

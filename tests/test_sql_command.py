@@ -21,7 +21,7 @@ from tests.ledger_rows import fill
 
 ROWS: list[dict[str, object]] = [
     {"provider": "openai", "cost_usd": Decimal("0.000000000001"), "price_status": "priced", "input_tokens": 3},
-    {"provider": "=acme()", "price_status": "unknown_model", "span_hash": 2**64 - 1},
+    {"provider": "=acme()", "price_status": "unknown_model", "record_hash": 2**64 - 1},
 ]
 
 
@@ -66,11 +66,11 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def test_json_is_one_array_in_which_nothing_is_rounded(run: Callable[..., Done], folder: Path) -> None:
-    done = run("sql", "--data", folder, "--json", "SELECT provider, cost_usd, span_hash FROM calls ORDER BY call_id")
+    done = run("sql", "--data", folder, "--json", "SELECT provider, cost_usd, record_hash FROM calls ORDER BY call_id")
     assert (done.exit_code, done.err) == (0, "")
     assert done.rows == [
-        {"provider": "openai", "cost_usd": "0.000000000001", "span_hash": 1},
-        {"provider": "=acme()", "cost_usd": None, "span_hash": "18446744073709551615"},
+        {"provider": "openai", "cost_usd": "0.000000000001", "record_hash": 1},
+        {"provider": "=acme()", "cost_usd": None, "record_hash": "18446744073709551615"},
     ]
 
 
@@ -110,7 +110,7 @@ def test_a_limit_cuts_and_says_so(run: Callable[..., Done], folder: Path) -> Non
     ("arguments", "exit_code", "sentence"),
     [
         (["sql", "DROP VIEW calls"], 1, "Only a statement that reads is allowed (SELECT, FROM, WITH, DESCRIBE); the "
-         "tables are calls, observations, rejections.\n"),
+         "tables are calls, observations, rejections, spans.\n"),
         (["sql", "SELECT nope FROM calls"], 1, 'Referenced column "nope" not found in FROM clause.\n'),
         (["sql", "--json", "--csv", "SELECT 1"], 2, "--json and --csv exclude each other.\n"),
         (["sql", "--url", "http://x", "SELECT 1"], 2, "--data and --url exclude each other: name the folder or the "
@@ -144,10 +144,10 @@ def test_no_ledger_yet_says_what_to_do(run: Callable[..., Done], tmp_path: Path)
 
 
 def test_a_running_server_is_asked_instead(server: Server, run: Callable[..., Done]) -> None:
-    asked = run("sql", "--data", server.data, "--json", "SELECT provider, cost_usd, span_hash FROM calls ORDER BY 1")
+    asked = run("sql", "--data", server.data, "--json", "SELECT provider, cost_usd, record_hash FROM calls ORDER BY 1")
     assert asked.rows == [
-        {"provider": "=acme()", "cost_usd": None, "span_hash": "18446744073709551615"},
-        {"provider": "openai", "cost_usd": "0.000000000001", "span_hash": 1},
+        {"provider": "=acme()", "cost_usd": None, "record_hash": "18446744073709551615"},
+        {"provider": "openai", "cost_usd": "0.000000000001", "record_hash": 1},
     ]
     url = json.loads((server.data / "server.json").read_text())["http"]
     assert run("sql", "--url", url, "--json", "SELECT count(*) AS n FROM calls").rows == [{"n": 2}]

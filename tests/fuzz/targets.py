@@ -13,6 +13,7 @@ from spanledger.receiver.contract import Refused
 from spanledger.receiver.otlp_json import traces_from_json
 from spanledger.storage.schema import CALLS
 from tests.hostile_spans import ACCEPTED, REFUSED, bottomless, json_of, middle
+from tests.oracle import traces
 
 CORPUS = Path(__file__).parent / "corpus"
 LIMIT_BYTES = 1 << 20
@@ -73,18 +74,18 @@ def outcome(kind: str, body: bytes) -> tuple[object, ...]:
 def rows_of(body: bytes) -> tuple[object, ...]:
     """Process a request between two good ones: its rows, refusals and filled columns. Raises FindingError."""
     try:
-        processed = process([BEFORE, body, AFTER], SENDERS, INGESTED_US, STEPS)
+        processed = process([traces([BEFORE, body, AFTER], SENDERS)], INGESTED_US, STEPS)
     except BaseException as error:  # a panic of a native decoder is no Exception
         raise finding_of(error) from error
-    request = processed.request.tolist()
+    request = processed.call_request.tolist()
     if request.count(0) != GOOD.spans or request.count(2) != GOOD.spans:
         counts = f"{request.count(0)} and {request.count(2)}"
         raise FindingError(f"the good requests beside it have {counts} rows instead of {GOOD.spans} each", "neighbours")
     if processed.failures.keys() - {1}:
         raise FindingError(f"a good request beside it is called broken: {processed.failures}", "blamed")
-    if processed.batch.schema.names != CALLS.names:
-        raise FindingError(f"the columns are {processed.batch.schema.names}", "columns")
-    mine = processed.batch.slice(GOOD.spans, request.count(1))
+    if processed.calls.schema.names != CALLS.names:
+        raise FindingError(f"the columns are {processed.calls.schema.names}", "columns")
+    mine = processed.calls.slice(GOOD.spans, request.count(1))
     return (
         request.count(1),
         str(processed.failures.get(1, ""))[:60],

@@ -6,23 +6,26 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+import numpy as np
+
 from spanledger.processors.dialects import DIALECTS, UNKNOWN
 from spanledger.processors.identify import identify
 from spanledger.processors.normalise import Sender
-from spanledger.processors.pipeline import Processed, process
+from spanledger.processors.pipeline import Group, Processed, process
 from spanledger.processors.price import price
 from spanledger.processors.price_data import bundled_catalogue
+from spanledger.processors.records import SIGNALS
 from spanledger.receiver.contract import Answer, Prepare, Refused, Request, Store, Stored, Unavailable
 from spanledger.receiver.counters import Counters
 from spanledger.storage.errors import LedgerUnavailable
 from spanledger.storage.ledger import Ledger, Planned
 from spanledger.storage.refusals import Refusal
-from spanledger.storage.schema import Step
+from spanledger.storage.schema import Arrivals, Ranks, Step
 
 STEPS: Final[tuple[Step, ...]] = (identify,)
 """What every batch goes through before the ledger; `price` runs inside the merge, on the rows that are written."""
 
-RANKS: Final = {dialect.name: dialect.rank for dialect in (*DIALECTS, UNKNOWN)}
+RANKS: Final = Ranks({dialect.name: dialect.rank for dialect in (*DIALECTS, UNKNOWN)})
 
 
 def wire(ledger: Ledger, *, keep_content: bool = False, counters: Counters | None = None) -> tuple[Prepare, Store]:
@@ -34,12 +37,12 @@ def wire(ledger: Ledger, *, keep_content: bool = False, counters: Counters | Non
     counted = counters or Counters()
 
     def prepare(requests: Sequence[Request]) -> _Prepared:
-        bodies = [request.body for request in requests]
-        senders = [Sender(request.tenant, request.api_key_id) for request in requests]
+        groups = _by_signal(requests)
         try:
-            processed = process(bodies, senders, time.time_ns() // 1000, STEPS, keep_content=keep_content, sieve=ledger)
+            processed = process(groups, time.time_ns() // 1000, STEPS, keep_content=keep_content, sieve=ledger)
             refusals, answers = _refusals(requests, processed), _answers(len(requests), processed)
-            planned = ledger.plan(processed.batch, refusals, price=priced, ranks=RANKS, parts=processed.request)
+            arrivals = Arrivals(processed.calls, processed.call_request, processed.spans, processed.span_request)
+            planned = ledger.plan(arrivals, refusals, price=priced, ranks=RANKS)
         except LedgerUnavailable as error:
             raise Unavailable(str(error)) from error
         return _Prepared(answers, planned, processed.left_out, processed.repeated)
@@ -59,6 +62,17 @@ def wire(ledger: Ledger, *, keep_content: bool = False, counters: Counters | Non
         return answers
 
     return prepare, store
+
+
+def _by_signal(requests: Sequence[Request]) -> list[Group]:
+    groups = []
+    for signal in SIGNALS:
+        places = np.array([at for at, request in enumerate(requests) if request.signal == signal], np.int64)
+        mine = [requests[at] for at in places]
+        if mine:
+            senders = [Sender(request.tenant, request.api_key_id) for request in mine]
+            groups.append(Group(signal, [request.body for request in mine], senders, places))
+    return groups
 
 
 @dataclass(frozen=True)

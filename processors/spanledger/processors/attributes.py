@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from spanledger.processors import any_value
 from spanledger.processors.layouts import Layouts, layouts_of
-from spanledger.processors.wire_values import Members, Places, members_at
+from spanledger.processors.wire_values import Members, Places, members_at, offsets_of
 
 COUNT_MAX: Final = 10**12
 """A token count beyond a trillion in one call is a mistake of the emitter, not a bill."""
@@ -63,6 +63,17 @@ class Attributes:
         if places.min(initial=0) < 0:
             at[place < 0] = -1
         return at
+
+    def raw(self) -> pa.BinaryArray:
+        """The bytes of all values of each row, one after the other."""
+        offsets = offsets_of(self.values)
+        counts = np.diff(self.layouts.bounds)[self.layout]
+        bounds = np.stack([offsets[self.starts], offsets[self.starts + counts]], axis=1).reshape(-1)
+        buffers = [None, pa.py_buffer(bounds.astype(np.int32)), self.values.buffers()[2]]
+        if not len(bounds):
+            return pa.array([], pa.binary())
+        stretches = pa.BinaryArray.from_buffers(pa.binary(), len(bounds) - 1, buffers)
+        return stretches.take(pa.array(np.arange(0, len(bounds), 2)))
 
     def _first(self, keys: Sequence[str]) -> Places | None:
         """The positions of the first of `keys` that each row has, -1 where it has none; None without any."""

@@ -9,9 +9,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from spanledger.processors.decode import Spans
 from spanledger.processors.dialects import BILLABLE, COUNTS, LABELS, ROLL_UPS
 from spanledger.processors.ids import SPAN_ID_BYTES, TRACE_ID_BYTES, is_id
+from spanledger.processors.records import Records
 
 EARLIEST_NS: Final = 946_684_800 * 10**9  # 2000-01-01: before OpenTelemetry, and before any clock that was ever set
 LATEST_NS: Final = 7_258_118_400 * 10**9  # 2200-01-01: beyond the range of a signed 64-bit nanosecond clock soon after
@@ -38,11 +38,16 @@ class Classes:
 
     @property
     def calls(self) -> npt.NDArray[np.bool_]:
-        """Which spans become rows."""
+        """Which records become rows of calls."""
         return np.asarray((self.fault == 0) & (self.left_out == CALL))
 
+    @property
+    def kept(self) -> npt.NDArray[np.bool_]:
+        """Which records become rows, of calls or of spans."""
+        return self.calls
 
-def classify(spans: Spans) -> Classes:
+
+def classify(spans: Records) -> Classes:
     """Sort the spans of a group into calls, other good spans and bad ones."""
     left_out = _left_out(spans)
     fault = np.select(
@@ -58,7 +63,7 @@ def classify(spans: Spans) -> Classes:
     return Classes(fault.astype(np.int8), left_out)
 
 
-def _left_out(spans: Spans) -> npt.NDArray[np.int8]:
+def _left_out(spans: Records) -> npt.NDArray[np.int8]:
     attributes = spans.attributes
     operation = attributes.label(*LABELS["operation"])
     verdicts = np.array([_verdict(name) for name in operation.dictionary.to_pylist()] + [0], np.int8)

@@ -78,6 +78,9 @@ NUMBERS: Final[dict[str, tuple[str, ...]]] = {
     "time_to_first_chunk_s": ("gen_ai.response.time_to_first_chunk",),
 }
 
+TOOL_NAME: Final = ("gen_ai.tool.name", "tool_name", "tool.name")
+TOOL_CALL_ID: Final = ("gen_ai.tool.call.id", "tool_use_id", "call_id")
+
 REPORTED_COST: Final = ("gen_ai.usage.cost",)
 """US dollars as the emitter computed them; kept beside our own cost, never used as it."""
 
@@ -118,6 +121,8 @@ class Dialect:
     instrumentations of an SDK before frameworks.
     `says_the_end`: it names a finish reason for every stream that came to its end; one without was left early, and the
     output it counted is not what was billed.
+    `own_ids`: its ids are its own, not the provider's: they name nothing to others.
+    `hides_reasoning`: some of its family's records count the output without reasoning, so that is what they share.
     """
 
     name: str
@@ -125,6 +130,8 @@ class Dialect:
     rank: int
     cache_excluded: bool = False
     says_the_end: bool = False
+    own_ids: bool = False
+    hides_reasoning: bool = False
 
 
 UNKNOWN: Final = Dialect("unknown", (), rank=9)
@@ -153,3 +160,11 @@ def dialect_of(scope_name: str | None) -> Dialect:
             if any(scope_name.startswith(s) if s.endswith(".") else scope_name == s for s in dialect.scopes):
                 return dialect
     return UNKNOWN
+
+
+def named(name: str) -> Dialect:
+    """The dialect of a name; `UNKNOWN` for any that no table names."""
+    return _BY_NAME.get(name, UNKNOWN)
+
+
+_BY_NAME: Final = {dialect.name: dialect for dialect in DIALECTS}

@@ -41,8 +41,11 @@ def hash_words(words: Hashes, seeds: Hashes) -> Hashes:
     return state
 
 
-def hash_texts(texts: pa.StringArray, seeds: Hashes) -> Hashes:
-    """Hash each text with its seed; the length counts, NULL hashes like the empty text (the caller masks it)."""
+def hash_texts(texts: pa.StringArray | pa.BinaryArray, seeds: Hashes) -> Hashes:
+    """Hash each text, or row of bytes, with its seed.
+
+    The length counts; NULL hashes like the empty text (the caller masks it).
+    """
     count = len(texts)
     if not count:
         return np.zeros(0, np.uint64)
@@ -63,6 +66,8 @@ def hash_texts(texts: pa.StringArray, seeds: Hashes) -> Hashes:
         word = words[np.where(left > 0, offsets[:-1] + place * _WORD_BYTES, 0)] & _HEAD[np.clip(left, 0, _WORD_BYTES)]
         state = np.where(left > 0, _mixed(state * _MULTIPLIER + word), state)
     for row in np.flatnonzero(lengths > TEXT_BYTES_MAX):
-        digest = hashlib.blake2b(texts[int(row)].as_py().encode(), digest_size=_WORD_BYTES, key=seeds[row].tobytes())
+        said = texts[int(row)].as_py()
+        raw = said.encode() if isinstance(said, str) else said
+        digest = hashlib.blake2b(raw, digest_size=_WORD_BYTES, key=seeds[row].tobytes())
         state[row] = int.from_bytes(digest.digest(), "little")
     return state

@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 from spanledger.processors import dialects
 from spanledger.processors.any_value import NO_CODE, NO_COUNT
 from spanledger.processors.attributes import Attributes
-from spanledger.processors.decode import Spans
 from spanledger.processors.ids import SPAN_ID_BYTES, TRACE_ID_BYTES, hex_text, parents_text
 from spanledger.processors.money import decimals
+from spanledger.processors.records import Records
 from spanledger.processors.redact import is_content
 from spanledger.processors.rest import rest_as_json
-from spanledger.storage.schema import CALLS, COLUMNS, LABEL, MONEY, PICO, TIME, Batch, Completeness, Hashes
+from spanledger.storage.schema import CALLS, COLUMNS, LABEL, MONEY, PICO, SPANS, TIME, Batch, Completeness, Hashes
 
 STATUS: Final = pa.array(["unset", "ok", "error"])
 """OTLP's status codes 0, 1, 2."""
@@ -53,7 +53,7 @@ class Sender:
     api_key_id: str
 
 
-def completeness(spans: Spans) -> Completeness:
+def completeness(spans: Records) -> Completeness:
     """How much each span says of its call, as the ledger compares it with an earlier record of the same span."""
     output, _ = spans.attributes.count(*dialects.COUNTS["output_tokens"])
     ended = _times(spans.ended, valid=spans.ended >= spans.started).cast(pa.int64())
@@ -61,7 +61,7 @@ def completeness(spans: Spans) -> Completeness:
 
 
 def normalise(
-    spans: Spans, span_hash: Hashes, senders: Sequence[Sender], ingested_us: int, *, keep_content: bool = False
+    spans: Records, record_hash: Hashes, senders: Sequence[Sender], ingested_us: int, *, keep_content: bool = False
 ) -> Batch:
     """One row a span, with every column of CALLS except the other aliases and costs, which later steps fill.
 
@@ -73,7 +73,7 @@ def normalise(
         "api_key_id": _per_request(spans, [sender.api_key_id or None for sender in senders]),
         "trace_id": hex_text(spans.trace_id, TRACE_ID_BYTES),
         "span_id": hex_text(spans.span_id, SPAN_ID_BYTES),
-        "span_hash": pa.array(span_hash),
+        "record_hash": pa.array(record_hash),
         "parent_span_id": parents_text(spans.parent_span_id),
         "started_at": _times(spans.started),
         "ended_at": _times(spans.ended, valid=spans.ended >= spans.started),
@@ -106,7 +106,20 @@ def normalise(
     return pa.table([columns[name] for name in CALLS.names], schema=CALLS)
 
 
-def _usage(spans: Spans, what: Mapping[str, Any]) -> dict[str, Any]:
+def span_rows(
+    records: Records, record_hash: Hashes, senders: Sequence[Sender], ingested_us: int, *, keep_content: bool = False
+) -> pa.Table:
+    """One row of SPANS a record that is no call."""
+    batch = normalise(records, record_hash, senders, ingested_us, keep_content=keep_content)
+    columns = {
+        "name": records.name,
+        "tool_name": records.attributes.text(*dialects.TOOL_NAME),
+        "tool_call_id": records.attributes.text(*dialects.TOOL_CALL_ID),
+    }
+    return pa.table([columns[name] if name in columns else batch.column(name) for name in SPANS.names], schema=SPANS)
+
+
+def _usage(spans: Records, what: Mapping[str, Any]) -> dict[str, Any]:
     """The counts, inclusive whatever the emitter meant, with the rule by which the input was read."""
     counts: dict[str, Any] = {}
     bad = np.zeros(len(spans), bool)
@@ -137,7 +150,7 @@ def _usage(spans: Spans, what: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _left_early(spans: Spans, speakers: Sequence[dialects.Dialect], what: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
+def _left_early(spans: Records, speakers: Sequence[dialects.Dialect], what: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
     """Streams without a finish reason, of emitters that always name one: what they counted is not what was billed."""
     telling = np.array([speaker.says_the_end for speaker in speakers] or [False])[spans.scope]
     if not telling.any():
@@ -164,7 +177,7 @@ def _plus(left: pa.Array, right: pa.Array) -> pa.Array:
     return pc.if_else(either, pc.add(left.fill_null(0), right.fill_null(0)), NO_COUNT)
 
 
-def _who(spans: Spans, name: str, keys: Sequence[str]) -> pa.Array:
+def _who(spans: Records, name: str, keys: Sequence[str]) -> pa.Array:
     """What the span says, else what its resource says."""
     on_resource = spans.scopes.resources.text(*keys)
     own = spans.attributes.text(*keys)
@@ -177,17 +190,17 @@ def _who(spans: Spans, name: str, keys: Sequence[str]) -> pa.Array:
     return texts.dictionary_encode() if COLUMNS[name] is LABEL else texts
 
 
-def _per_request(spans: Spans, texts: Sequence[str | None]) -> pa.DictionaryArray:
+def _per_request(spans: Records, texts: Sequence[str | None]) -> pa.DictionaryArray:
     labels = pa.array(texts, pa.string()).dictionary_encode()
     return pa.DictionaryArray.from_arrays(labels.indices.take(pa.array(spans.request)), labels.dictionary)
 
 
-def _per_scope(spans: Spans, texts: pa.StringArray) -> pa.DictionaryArray:
+def _per_scope(spans: Records, texts: pa.StringArray) -> pa.DictionaryArray:
     labels = texts.dictionary_encode()
     return pa.DictionaryArray.from_arrays(labels.indices.take(pa.array(spans.scope)), labels.dictionary)
 
 
-def _per_resource(spans: Spans, texts: pa.StringArray) -> pa.DictionaryArray:
+def _per_resource(spans: Records, texts: pa.StringArray) -> pa.DictionaryArray:
     return _per_scope(spans, texts.take(pa.array(spans.scopes.resource)))
 
 

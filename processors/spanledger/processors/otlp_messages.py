@@ -6,12 +6,16 @@ takes half the time of one that fills a column for every member. On the wire an 
 the same, so `wire_values` can read from them what a column wants, later and in bulk.
 """
 
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import ptars
 from google.protobuf import descriptor_pb2, descriptor_pool
+from opentelemetry.proto.collector.logs.v1 import logs_service_pb2
+from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2
 from opentelemetry.proto.common.v1 import common_pb2
+from opentelemetry.proto.logs.v1 import logs_pb2
+from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
@@ -21,37 +25,56 @@ READ: Final[dict[str, frozenset[str]]] = {
     "Resource": frozenset({"attributes"}),
     "ResourceSpans": frozenset({"resource", "scope_spans"}),
     "ScopeSpans": frozenset({"scope", "spans"}),
-    "Span": frozenset({"trace_id", "span_id", "parent_span_id", "start_time_unix_nano", "end_time_unix_nano",
+    "Span": frozenset({"name", "trace_id", "span_id", "parent_span_id", "start_time_unix_nano", "end_time_unix_nano",
                        "attributes", "status"}),
     "Status": frozenset({"code"}),
+    "ResourceLogs": frozenset({"resource", "scope_logs"}),
+    "ScopeLogs": frozenset({"scope", "log_records"}),
+    "LogRecord": frozenset({"time_unix_nano", "observed_time_unix_nano", "body", "attributes", "trace_id", "span_id",
+                            "event_name"}),
 }  # fmt: skip
 """Message → fields that are decoded; messages not named here are decoded whole."""
 
-_REQUEST: Final = "opentelemetry.proto.collector.trace.v1.ExportTraceServiceRequest"
-_SERVICE_FILE: Final = "opentelemetry/proto/collector/trace/v1/trace_service.proto"
 _VALUE: Final = ".opentelemetry.proto.common.v1.AnyValue"
 
 
-class TraceDecoder:
-    """Decodes serialised ExportTraceServiceRequests to one Arrow batch, one row a request.
+class Message(NamedTuple):
+    """The request of a signal: its message, and the modules of generated code that describe it, in order of need."""
+
+    name: str
+    modules: tuple[Any, ...]
+
+
+MESSAGES: Final[dict[str, Message]] = {
+    "traces": Message("ExportTraceServiceRequest", (trace_pb2, trace_service_pb2)),
+    "logs": Message("ExportLogsServiceRequest", (logs_pb2, logs_service_pb2)),
+    "metrics": Message("ExportMetricsServiceRequest", (metrics_pb2, metrics_service_pb2)),
+}
+"""Signal → its request."""
+
+
+class Decoder:
+    """Decodes serialised export requests of a signal to one Arrow batch, one row a request.
 
     `texts_as_bytes` reads every string field as bytes: for requests with invalid UTF-8, which the other refuses.
     """
 
-    def __init__(self, *, texts_as_bytes: bool = False) -> None:
+    def __init__(self, signal: str, *, texts_as_bytes: bool = False) -> None:
+        request = MESSAGES[signal]
         pool = descriptor_pool.DescriptorPool()
-        for module in (common_pb2, resource_pb2, trace_pb2, trace_service_pb2):
+        for module in (common_pb2, resource_pb2, *request.modules):
             file = descriptor_pb2.FileDescriptorProto()
             module.DESCRIPTOR.CopyToProto(file)
             for message in file.message_type:
                 _cut(message, texts_as_bytes=texts_as_bytes)
             pool.AddSerializedFile(file.SerializeToString())
         # The handler borrows from its pool: both live as long as this object.
-        self._pool = ptars.HandlerPool([pool.FindFileByName(_SERVICE_FILE)])
-        self._handler: Any = self._pool.get_for_message(pool.FindMessageTypeByName(_REQUEST))
+        service = request.modules[-1].DESCRIPTOR
+        self._pool = ptars.HandlerPool([pool.FindFileByName(service.name)])
+        self._handler: Any = self._pool.get_for_message(pool.FindMessageTypeByName(f"{service.package}.{request.name}"))
 
     def decode(self, requests: list[bytes]) -> Any:
-        """A `pyarrow.RecordBatch` of `len(requests)` rows with the one column `resource_spans`.
+        """A `pyarrow.RecordBatch` of `len(requests)` rows with one column, the list of resources.
 
         Raises ValueError when any of the requests is not a valid message.
         """

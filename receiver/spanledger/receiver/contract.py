@@ -11,11 +11,15 @@ from typing import Any, TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One export request: the serialised `ExportTraceServiceRequest`, decompressed, and whose it is."""
+    """One export request: the serialised message, decompressed, whose it is, and the signal it carries.
+
+    `signal` is OTLP's word: "traces" for an ExportTraceServiceRequest, "logs", "metrics".
+    """
 
     body: bytes
     tenant: str
     api_key_id: str = ""
+    signal: str = "traces"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Dimensions: the texts of few distinct values, taken out of the rows and stored once."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 import numpy as np
@@ -22,9 +22,11 @@ def key_of(values: Iterable[str | None]) -> int:
     return int.from_bytes(hashlib.blake2b(orjson.dumps(list(values)), digest_size=8).digest(), "little")
 
 
-def split(batch: Batch) -> tuple[pa.Table, dict[str, dict[int, tuple[str | None, ...]]]]:
+def split(
+    batch: Batch, facts_of: Sequence[str] = FACTS
+) -> tuple[pa.Table, dict[str, dict[int, tuple[str | None, ...]]]]:
     """The narrow rows of a batch, and per dimension table the distinct rows it refers to, by key."""
-    facts = {name: batch.column(name) for name in FACTS}
+    facts = {name: batch.column(name) for name in facts_of}
     rows: dict[str, dict[int, tuple[str | None, ...]]] = {}
     for dimension, names in DIMENSIONS.items():
         keys, rows[dimension] = _interned([_labels(batch.column(name)) for name in names])

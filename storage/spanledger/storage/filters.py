@@ -30,7 +30,7 @@ _LOW_6: Final = np.uint64(63)
 _HALF: Final = np.uint64(32)
 
 
-class _Filter:
+class Filter:
     """A set of 64-bit hashes without removal, made for `keys_max` of them."""
 
     def __init__(self, keys_max: int) -> None:
@@ -49,12 +49,14 @@ class _Filter:
         return ((hashes >> _HALF) * self._size) >> _HALF
 
     def add(self, hashes: Hashes) -> None:
+        """Add hashes; one may be there already."""
         first, first_bits, second, second_bits = self._places(hashes)
         np.bitwise_or.at(self._words, first, first_bits)
         np.bitwise_or.at(self._words, second, second_bits)
         self.keys += len(hashes)
 
     def may_contain(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
+        """Which hashes may be there; a few in a million are not."""
         first, first_bits, second, second_bits = self._places(hashes)
         return np.asarray(
             ((self._words[first] & first_bits) == first_bits) & ((self._words[second] & second_bits) == second_bits)
@@ -73,7 +75,7 @@ class AliasFilters:
 
     def __init__(self, load_day: LoadDay) -> None:
         self._load_day = load_day
-        self._days: OrderedDict[int, list[_Filter]] = OrderedDict()
+        self._days: OrderedDict[int, list[Filter]] = OrderedDict()
 
     def may_contain(
         self, hashes: Hashes, days: npt.NDArray[np.int64], *, around: bool = False
@@ -93,11 +95,15 @@ class AliasFilters:
             if int(day) in self._days:  # a day that was never asked about is loaded whole when it is
                 _grow(self._chain(int(day)), hashes[days == day])
 
+    def any_on(self, days: npt.NDArray[np.int64]) -> bool:
+        """Whether anything is there under any of these days."""
+        return any(self._chain(int(day)) for day in np.unique(days))
+
     def clear(self) -> None:
         """Forget everything: after a failed commit only the ledger knows what it holds."""
         self._days.clear()
 
-    def _chain(self, day: int) -> list[_Filter]:
+    def _chain(self, day: int) -> list[Filter]:
         chain = self._days.get(day)
         if chain is None:
             chain = []
@@ -109,11 +115,11 @@ class AliasFilters:
         return chain
 
 
-def _grow(chain: list[_Filter], hashes: Hashes) -> None:
+def _grow(chain: list[Filter], hashes: Hashes) -> None:
     """Add to the last filter while it has room; the next one is larger, so that a chain stays short."""
     if not len(hashes):
         return
     if not chain or chain[-1].keys + len(hashes) > chain[-1].keys_max:
         least = GROWTH * chain[-1].keys_max if chain else KEYS_MIN
-        chain.append(_Filter(max(least, len(hashes))))
+        chain.append(Filter(max(least, len(hashes))))
     chain[-1].add(hashes)

@@ -1,69 +1,142 @@
 """Fold: several records of one call become one row, the same in any order of arrival.
 
-Records are ordered by the rank of their emitter's dialect, then by completeness; each field is that of the first
-record that says anything. Nothing is ever added up or taken for being larger.
+The records of a call are put in order: those that know all of the usage first, then by the rank of their emitter's
+dialect, then by completeness. Each field is that of the first record that says anything; who it was for goes by an
+order of its own. Nothing is ever added up or taken for being larger.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from spanledger.storage.schema import CALLS, COLUMNS, COSTS, LABEL
+from spanledger.storage.schema import CALLS, COLUMNS, COSTS, HASH, LABEL, TIME, WHO, Batch, Hashes, Ranks, Rows
 
 UNRANKED: Final = 9
 """Rank of a dialect that nobody ranked: after all that somebody did."""
 
-_COMPUTED: Final = {
-    # The same for the same set of records, whichever came first.
-    "call_id": "coalesce(min(response_hash), min(span_hash))",
-    "sources": "array_to_string(list_sort(list_distinct(list(dialect))), ',')",
-    "revision": "(count(*) - 1)::integer",
-    "ingested_at": "min(ingested_at)",
-}
+CLOCK_US: Final = 15 * 60 * 1_000_000
+"""Records of one call that start further apart than this come from clocks that disagree."""
+
+_NAMES: Final = ("response_hash", "request_hash")
+
+_SPAN: Final = ("trace_id", "span_id", "parent_span_id")
+"""Taken together, from the first record that is part of a trace."""
+
+_COMPUTED: Final = frozenset({"call_id", "sources", "revision", "ingested_at", "anonymous", "flags", *_SPAN, *COSTS})
 
 
-def _fold_sql() -> str:
-    fields = [
-        f"{_COMPUTED[name]} as {name}" if name in _COMPUTED else f"arg_min({name}, place) as {name}"
+def fold(records: Batch, groups: Rows, ranks: Ranks, *, constant: Hashes) -> tuple[Batch, Rows]:
+    """Fold `records` to one row a group; `groups[i]` is the group of record i.
+
+    `constant` are names that name no call (see `groups`). Returns the rows, unpriced, and the group of each.
+    """
+    if not records.num_rows:
+        return CALLS.empty_table(), groups
+    usage = _order(records, groups, ranks.usage)
+    who = _order(records, groups, ranks.who) if ranks.who else usage
+    in_order = groups[usage]
+    starts = np.flatnonzero(np.diff(in_order, prepend=in_order[0] - 1))
+    columns = {
+        name: _first_said(records.column(name), who if name in WHO else usage, starts)
         for name in COLUMNS
-        if name not in COSTS
-    ]
-    return f"""
-        with ranked as (
-            select records.*, row_number() over (
-                partition by call_group
-                order by coalesce(ranks.rank, {UNRANKED}), output_tokens desc nulls last,
-                    input_tokens desc nulls last, span_hash
-            ) as place
-            from records left join ranks on ranks.dialect = records.dialect
-        )
-        select call_group, {", ".join(fields)} from ranked group by call_group order by min(started_at)
-    """
+        if name not in _COMPUTED
+    }
+    in_trace = _first_said(records.column("span_id"), usage, starts, index=True)
+    columns |= {name: records.column(name).take(in_trace) for name in _SPAN}
+    columns |= {name: pa.nulls(len(starts), COLUMNS[name]) for name in COSTS}
+    columns |= _computed(records, usage, starts, constant)
+    rows = pa.table([columns[name] for name in CALLS.names], schema=CALLS)
+    return rows.combine_chunks(), in_order[starts]
 
 
-def fold(
-    connection: duckdb.DuckDBPyConnection, records: pa.Table, ranks: Mapping[str, int]
-) -> tuple[pa.Table, npt.NDArray[np.int64]]:
-    """Fold `records` (the columns of CALLS and `call_group`) to one row a group.
-
-    Returns the rows in the columns of CALLS, unpriced, and the group of each.
-    """
-    table = pa.table({"dialect": list(ranks), "rank": pa.array(ranks.values(), pa.int32())})
-    connection.register("records", records)
-    connection.register("ranks", table)
-    try:
-        folded = connection.sql(_fold_sql()).to_arrow_table()
-    finally:
-        connection.unregister("records")
-        connection.unregister("ranks")
-    return as_batch(folded), folded.column("call_group").to_numpy()
+def _order(records: Batch, groups: Rows, ranks: Mapping[str, int]) -> Rows:
+    """The records group by group, the first in each the one whose word counts most."""
+    dialects = _labels(records.column("dialect"))
+    rank_of = np.array([ranks.get(name, UNRANKED) for name in dialects.dictionary.to_pylist()] + [UNRANKED])
+    rank = rank_of[dialects.indices.fill_null(len(rank_of) - 1).to_numpy(zero_copy_only=False)]
+    input_tokens, output_tokens = (_numbers(records.column(name), -1) for name in ("input_tokens", "output_tokens"))
+    unknown = (input_tokens < 0) | np.asarray(records.column("partial").fill_null(False).to_numpy(), bool)
+    return np.lexsort(
+        (_numbers(records.column("record_hash"), 0), -input_tokens, -output_tokens, rank, unknown, groups)
+    )
 
 
-def as_batch(rows: pa.Table) -> pa.Table:
+def _first_said(column: pa.ChunkedArray, order: Rows, starts: Rows, *, index: bool = False) -> pa.Array:
+    """Per group the first value in `order` that is not NULL, or with `index` its position."""
+    if not column.null_count:
+        at = pa.array(order[starts])
+    else:
+        valid = np.asarray(column.is_valid().to_numpy())[order]
+        place = np.where(valid, np.arange(len(order)), len(order))
+        first = np.minimum.reduceat(place, starts)
+        at = pa.array(order[np.minimum(first, len(order) - 1)], mask=first == len(order))
+    return at if index else column.take(at).combine_chunks()
+
+
+def _computed(records: Batch, order: Rows, starts: Rows, constant: Hashes) -> dict[str, pa.Array]:
+    """What is the same for the same set of records, whichever came first."""
+    started, arrived = (
+        _numbers(records.column(name).cast(pa.int64()), 0)[order] for name in ("started_at", "ingested_at")
+    )
+    counts = np.diff(np.append(starts, len(order)))
+    record = _numbers(records.column("record_hash"), 0)[order]
+    odd = np.logical_or(*(np.isin(_numbers(records.column(kind), 0), constant)[order] for kind in _NAMES))
+    name = np.minimum(*(_names(records, kind, constant)[order] for kind in _NAMES))
+    call = np.minimum.reduceat(name, starts)
+    call = np.where(call == _NO_NAME, np.minimum.reduceat(record, starts), call)
+    skewed = np.maximum.reduceat(started, starts) - np.minimum.reduceat(started, starts) > CLOCK_US
+    anonymous = np.asarray(records.column("anonymous").fill_null(False).to_numpy(), bool)[order]
+    sources = _joined(_labels(records.column("dialect")).take(pa.array(order)), starts)
+    flags = _joined(
+        _labels(records.column("flags")).take(pa.array(order)),
+        starts,
+        {"clock": skewed, "constant_id": np.logical_or.reduceat(odd, starts)},
+    )
+    return {
+        "call_id": pa.array(call, HASH),
+        "sources": sources,
+        "flags": flags,
+        "revision": pa.array(counts - 1, pa.int32()),
+        "ingested_at": pa.array(np.minimum.reduceat(arrived, starts)).cast(TIME),
+        "anonymous": pa.array(np.logical_and.reduceat(anonymous, starts)),
+    }
+
+
+_NO_NAME: Final = np.uint64(2**64 - 1)
+
+
+def _names(records: Batch, kind: str, constant: Hashes) -> Hashes:
+    names = _numbers(records.column(kind), 0)
+    return np.where((names == 0) | np.isin(names, constant), _NO_NAME, names)
+
+
+def _joined(
+    labels: pa.DictionaryArray, starts: Rows, added: Mapping[str, npt.NDArray[np.bool_]] | None = None
+) -> pa.DictionaryArray:
+    """Per group its distinct labels, sorted, joined by commas; a label may hold several already. NULL for none."""
+    names = [set(name.split(",")) for name in labels.dictionary.to_pylist()] + [set()]
+    codes = labels.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)
+    distinct, which = np.unique(codes, return_inverse=True)
+    texts = []
+    for group, codes_of_group in enumerate(np.split(which, starts[1:])):
+        said = set().union(*(names[distinct[code]] for code in set(codes_of_group.tolist())))
+        said |= {name for name, where in (added or {}).items() if where[group]}
+        texts.append(",".join(sorted(said)) or None)
+    return pa.array(texts, pa.string()).dictionary_encode()
+
+
+def _numbers(column: pa.ChunkedArray, missing: int) -> npt.NDArray[Any]:
+    return np.asarray((column.fill_null(missing) if column.null_count else column).to_numpy())
+
+
+def _labels(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    return column.unify_dictionaries().combine_chunks()
+
+
+def as_batch(rows: pa.Table) -> Batch:
     """Rows read back from the ledger, in the types that travel between the stages; absent columns are NULL."""
     columns = []
     for name, kind in COLUMNS.items():

@@ -12,30 +12,71 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from spanledger.storage.remembered import SLACK_US, STRETCH_US, STRETCHES_MAX, stretches
 from spanledger.storage.schema import Completeness, Hashes, Mask, Times
 from spanledger.storage.windows import DAY_US, between
 
 _RECORDS: Final = """
     select hash, epoch_us(ended_at) as ended, output_tokens
     from (
-        select span_hash, ended_at, output_tokens from call_facts where revision = 0 and started_at between {window}
+        select record_hash, ended_at, output_tokens from call_facts where revision = 0 and started_at between {window}
         union all
-        select span_hash, ended_at, output_tokens from observation_facts where started_at between {window}
-    ) join asked on span_hash = hash
+        select record_hash, ended_at, output_tokens from observation_facts where started_at between {window}
+        union all
+        select record_hash, ended_at, output_tokens from span_facts where started_at between {window}
+    ) join asked on record_hash = hash
 """
 
+_ALIASES: Final = ("record_hash", "context_hash", "response_hash", "request_hash")
+_NAMES: Final = ("response_hash", "request_hash")
 
-def hashes_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Hashes:
-    """All aliases of the calls that started on a day (days since 1970, UTC): what its filter is filled with."""
-    within = f"started_at between {between(day * DAY_US, (day + 1) * DAY_US - 1)}"
+
+def names_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Hashes:
+    """The hashes of the calls and spans of a day (days since 1970, UTC).
+
+    Of those that started on it, and the names of those that arrived on it though they started on another.
+    """
+    window = between(day * DAY_US, (day + 1) * DAY_US - 1)
+    questions = [f"select record_hash as hash from span_facts where started_at between {window}"]
+    for table in ("call_facts", "observation_facts"):
+        questions += [
+            f"select {alias} from {table} where started_at between {window} and {alias} is not null"
+            for alias in _ALIASES
+        ]
+        questions += [
+            f"select {name} from {table} where ingested_at between {window} and {name} is not null"
+            f" and not started_at between {window}"
+            for name in _NAMES
+        ]
+    rows = connection.sql(" union all ".join(questions)).to_arrow_table()
+    return np.asarray(rows.column("hash").to_numpy(), np.uint64)
+
+
+def nameless_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Hashes:
+    """The keys of the anonymous records that touch a day, as `remembered.stretches` makes them."""
+    window = between(day * DAY_US - STRETCHES_MAX * STRETCH_US - SLACK_US, (day + 1) * DAY_US + SLACK_US)
     rows = connection.sql(
         " union all ".join(
-            f"select {alias} as hash from {table} where {within} and {alias} is not null"
+            "select fingerprint, epoch_us(started_at) as started, epoch_us(coalesce(ended_at, started_at)) as ended"
+            f" from {table} where anonymous and fingerprint is not null and started_at between {window}"
             for table in ("call_facts", "observation_facts")
-            for alias in ("span_hash", "response_hash")
         )
     ).to_arrow_table()
-    return np.asarray(rows.column("hash").to_numpy(), np.uint64)
+    keys, days, _ = stretches(*(rows.column(name).to_numpy() for name in ("fingerprint", "started", "ended")))
+    return np.asarray(keys[days == day])
+
+
+def constant_ids(connection: duckdb.DuckDBPyConnection) -> Hashes:
+    """The names that turned out to name no call."""
+    rows = connection.sql("select name_hash from ledger.constant_ids").to_arrow_table()
+    return np.asarray(rows.column("name_hash").to_numpy(), np.uint64)
+
+
+def add_constant_ids(connection: duckdb.DuckDBPyConnection, names: Hashes) -> None:
+    """Write such names down, in the transaction at hand."""
+    connection.register("constant", pa.table({"name_hash": names}))
+    connection.execute("insert into constant_ids select name_hash, now() from constant")
+    connection.unregister("constant")
 
 
 def repeats(connection: duckdb.DuckDBPyConnection, hashes: Hashes, started_us: Times, complete: Completeness) -> Mask:
@@ -68,3 +109,18 @@ def _repeats(connection: duckdb.DuckDBPyConnection, hashes: Hashes, complete: Co
     best_output, best_ended = output[order][at], ended[order][at]
     enough = (best_output > complete[:, 0]) | ((best_output == complete[:, 0]) & (best_ended >= complete[:, 1]))
     return np.asarray(known & enough)
+
+
+def stored_of(connection: duckdb.DuckDBPyConnection, hashes: Hashes, started_us: Times) -> Hashes:
+    """Which of these spans that are no calls are stored."""
+    if not len(hashes):
+        return hashes
+    connection.register("asked", pa.table({"hash": hashes}))
+    try:
+        window = between(int(started_us.min()), int(started_us.max()))
+        rows = connection.sql(
+            f"select record_hash from span_facts join asked on record_hash = hash where started_at between {window}"
+        ).to_arrow_table()
+    finally:
+        connection.unregister("asked")
+    return np.asarray(rows.column("record_hash").to_numpy(), np.uint64)

@@ -8,28 +8,28 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from shutil import disk_usage
-from typing import Final, NoReturn, TypeAlias, TypeVar
+from typing import Final, NoReturn, TypeVar
 
 import duckdb
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
 from spanledger.storage.errors import LedgerError, LedgerUnavailable, RowsRefused
-from spanledger.storage.filters import AliasFilters
+from spanledger.storage.filters import LoadDay
 from spanledger.storage.keeper import Keeper
-from spanledger.storage.known import hashes_of_day, repeats
+from spanledger.storage.known import add_constant_ids, constant_ids, nameless_of_day, names_of_day, repeats
 from spanledger.storage.mark import Mark, MarkFile
-from spanledger.storage.merge import Plan, plan, write
+from spanledger.storage.merge import Plan, plan
 from spanledger.storage.opening import FILE_NAME, Opened, attach, open_ledger, sentence
 from spanledger.storage.reader import Reader, cursor_on
 from spanledger.storage.refusals import Refusal, add_refusals
+from spanledger.storage.remembered import Remembered
 from spanledger.storage.removal import remove_service_prefix
-from spanledger.storage.schema import DIMENSION_KEYS, Batch, Completeness, Hashes, Mask, Step, Times
-from spanledger.storage.windows import DAY_US
+from spanledger.storage.schema import DIMENSION_KEYS, Arrivals, Batch, Completeness, Hashes, Mask, Ranks, Step, Times
+from spanledger.storage.span_merge import plan_spans
+from spanledger.storage.writing import write
 
 FREE_BYTES_MIN: Final = 16 << 20
 """Below this much free disk nothing is taken: a commit that runs out of space takes DuckDB's instance down with it."""
@@ -49,12 +49,9 @@ _BAD_ROWS: Final = (
 )
 """DuckDB's words for data that it will never take, as opposed to a disk that it cannot write just now."""
 
-Parts: TypeAlias = npt.NDArray[np.int64]
-"""For each row of a batch the number of the part it came with."""
-
 _Answer = TypeVar("_Answer")
 
-_NOTHING: Final = Plan((), 0, np.zeros(0, np.uint64), (0, 0), 0, 0)
+_NOTHING: Final = Plan()
 
 _BROKEN: Final = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, OSError)
 """After these DuckDB may refuse every later question until the file is opened afresh."""
@@ -82,10 +79,9 @@ class Planned:
 
     plan: Plan
     refusals: tuple[Refusal, ...]
-    batch: Batch
-    parts: Parts
+    arrivals: Arrivals
     price: Step
-    ranks: Mapping[str, int]
+    ranks: Ranks
 
 
 class Ledger:
@@ -101,8 +97,9 @@ class Ledger:
         self._unsettled = 0
         self._writing = threading.RLock()
         self._reading = threading.BoundedSemaphore(READERS_MAX)
-        self._filters = AliasFilters(self._hashes_of_day)
+        self._remembered = Remembered(self._asking(names_of_day), self._asking(nameless_of_day))
         self._known = _known_keys(opened.connection)
+        self._constant = constant_ids(opened.connection)
         self._wrote_at = self._failed_at = time.monotonic()
         wal = folder / f"{FILE_NAME}.wal"
         self._keeper = Keeper(wal, lambda: time.monotonic() - self._wrote_at, self._heal, self.checkpoint)
@@ -128,42 +125,32 @@ class Ledger:
         """Where the ledger's files lie."""
         return self._folder
 
-    def merge(self, batch: Batch, refusals: Sequence[Refusal] = (), *, price: Step, ranks: Mapping[str, int]) -> Merged:
-        """Count the records of `batch` and commit, durably: `plan` and `commit` in one."""
-        return self.commit(self.plan(batch, refusals, price=price, ranks=ranks))
+    def merge(self, calls: Batch, refusals: Sequence[Refusal] = (), *, price: Step, ranks: Ranks) -> Merged:
+        """Count the records of `calls` and commit, durably: `plan` and `commit` in one."""
+        return self.commit(self.plan(Arrivals.of_calls(calls), refusals, price=price, ranks=ranks))
 
-    def perhaps_stored(self, span_hash: Hashes, started_us: Times) -> Mask:
+    def perhaps_stored(self, record_hash: Hashes, started_us: Times) -> Mask:
         """Which records may be here already; nearly always none, and the ledger is not asked."""
         with self._plans:
-            return self._reading_for_plans(lambda: self._filters.may_contain(span_hash, started_us // DAY_US))
+            return self._reading_for_plans(lambda: self._remembered.may_hold(record_hash, started_us))
 
-    def repeats(self, span_hash: Hashes, started_us: Times, complete: Completeness) -> Mask:
+    def repeats(self, record_hash: Hashes, started_us: Times, complete: Completeness) -> Mask:
         """Which records are here already, at least as complete: they were sent again. Raises LedgerUnavailable."""
         with self._plans:
             self._settled()
             planning = self._planning_connection()
-            return self._reading_for_plans(lambda: repeats(planning, span_hash, started_us, complete))
+            return self._reading_for_plans(lambda: repeats(planning, record_hash, started_us, complete))
 
-    def plan(
-        self,
-        batch: Batch,
-        refusals: Sequence[Refusal] = (),
-        *,
-        price: Step,
-        ranks: Mapping[str, int],
-        parts: Parts | None = None,
-    ) -> Planned:
-        """Decide what becomes of each record of `batch`: a new call, part of another one, or known already.
+    def plan(self, arrivals: Arrivals, refusals: Sequence[Refusal] = (), *, price: Step, ranks: Ranks) -> Planned:
+        """Decide what becomes of each record that arrived: a new call, part of another one, or known already.
 
-        `price` fills the cost columns of the rows that will be written; `ranks` says whose word counts first (dialect →
-        rank); `parts` says which part of the batch (a request, say) each row came with. Plans are committed in the
-        order in which they were made, each exactly once; a plan may be made while the one before is being committed.
-        Raises LedgerUnavailable.
+        `price` fills the cost columns of the rows that will be written; `ranks` says whose word counts first. Plans are
+        committed in the order in which they were made, each exactly once; a plan may be made while the one before is
+        being committed. Raises LedgerUnavailable.
         """
-        rows_of = np.zeros(batch.num_rows, np.int64) if parts is None else parts
         with self._plans:
             planned = Planned(
-                self._plan(batch, price, ranks, self._settled), tuple(refusals), batch, rows_of, price, ranks
+                self._plan(arrivals, price, ranks, self._settled), tuple(refusals), arrivals, price, ranks
             )
             self._unsettled += 1
         return planned
@@ -187,9 +174,16 @@ class Ledger:
                 self._plans.notify_all()
         return Merged(planned.plan.calls, planned.plan.joined, planned.plan.repeated, refused)
 
-    def _plan(self, batch: Batch, price: Step, ranks: Mapping[str, int], settled: Callable[[], object]) -> Plan:
+    def _plan(self, arrivals: Arrivals, price: Step, ranks: Ranks, settled: Callable[[], object]) -> Plan:
         planning = self._planning_connection()
-        return self._reading_for_plans(lambda: plan(planning, batch, self._filters, ranks, price, settled))
+
+        def planned() -> Plan:
+            calls = plan(planning, arrivals.calls, self._remembered, self._constant, ranks, price, settled)
+            self._constant = np.union1d(self._constant, calls.constant)
+            added, removed = plan_spans(planning, arrivals.spans, self._remembered, settled)
+            return replace(calls, added=[*calls.added, *added], removed=[*calls.removed, *removed])
+
+        return self._reading_for_plans(planned)
 
     def _reading_for_plans(self, question: Callable[[], _Answer]) -> _Answer:
         try:
@@ -202,12 +196,14 @@ class Ledger:
             raise LedgerUnavailable(f"the ledger in {self._folder} could not be read: {sentence(error)}") from error
 
     def _write(self, planned: Plan, refusals: Sequence[Refusal]) -> None:
-        if not (planned.added or refusals):
+        if not (planned.added or planned.removed or refusals):
             return
         connection = self._writable()
         try:
             connection.execute("begin")
-            added = write(connection, planned, self._known)
+            added = write(connection, planned.removed, planned.added, self._known)
+            if len(planned.constant):
+                add_constant_ids(connection, planned.constant)
             if refusals:
                 add_refusals(connection, refusals)
             self._finish(connection, planned.calls)
@@ -226,14 +222,14 @@ class Ledger:
         Nothing is waited for: a plan made since then that has to do with this one waits for us.
         """
         refused = {}
-        for part in np.unique(planned.parts).tolist():
-            rows = planned.batch.filter(pa.array(planned.parts == part))
+        for part in planned.arrivals.parts:
+            arrivals = planned.arrivals.part(part)
             with self._plans:
-                alone = self._plan(rows, planned.price, planned.ranks, lambda: None)
+                alone = self._plan(arrivals, planned.price, planned.ranks, lambda: None)
             try:
                 self._write(alone, ())
             except RowsRefused as error:
-                _log.error("A request of %d spans cannot be stored: %s", rows.num_rows, error)
+                _log.error("A request of %d calls cannot be stored: %s", arrivals.calls.num_rows, error)
                 refused[part] = str(error)
         self._write(_NOTHING, planned.refusals)
         return refused
@@ -250,7 +246,7 @@ class Ledger:
                     self._finish(connection, -removed)
                 except (duckdb.Error, OSError) as error:
                     self._fail(connection, error)
-            self._filters.clear()
+            self._remembered.clear()
         return removed
 
     @contextmanager
@@ -354,7 +350,8 @@ class Ledger:
             self._failed_at = time.monotonic()
             raise LedgerUnavailable(str(error)) from error
         self._state, self._known = opened.mark, _known_keys(opened.connection)
-        self._filters.clear()
+        self._constant = constant_ids(opened.connection)
+        self._remembered.clear()
         _log.info("The ledger in %s is open again.", self._folder)
         return opened.connection
 
@@ -366,9 +363,14 @@ class Ledger:
         connection.close()
         raise LedgerUnavailable(f"the ledger in {self._folder} could not be written: {sentence(error)}") from error
 
-    def _hashes_of_day(self, day: int) -> Hashes:
-        self._settled()
-        return hashes_of_day(self._planning_connection(), day)
+    def _asking(self, question: Callable[[duckdb.DuckDBPyConnection, int], Hashes]) -> LoadDay:
+        """A filter's way to what the ledger holds of a day: all that was planned must be committed first."""
+
+        def load(day: int) -> Hashes:
+            self._settled()
+            return question(self._planning_connection(), day)
+
+        return load
 
     def _heal(self) -> None:
         """Open the ledger afresh after a failure, should nobody write: readers wait for it."""

@@ -1,15 +1,16 @@
-"""The one table everyone agrees on: what a row of `calls` holds, and what travels between the stages.
+"""The tables everyone agrees on: what a row of `calls` and of `spans` holds, and what travels between the stages.
 
-A batch is a `pyarrow.Table` with the columns of `CALLS`, one row per record of a call (a span, later also a log
-event). Columns marked low in cardinality travel dictionary encoded, so that a step works on the few distinct values
-and not on the rows. On disk they lie in three dimension tables and the view `calls` puts them back
-(ARCHITECTURE.md, "Narrow rows": 120,000 rows/s became 250,000).
+A batch is a `pyarrow.Table` with the columns of `CALLS`, one row per record of a call (a span or a log event), or of
+`SPANS`, one row per span or event that is no call. Columns marked low in cardinality travel dictionary encoded, so that
+a step works on the few distinct values and not on the rows. On disk they lie in three dimension tables and the views
+put them back (ARCHITECTURE.md, "Narrow rows": 120,000 rows/s became 250,000).
 
 Counts are inclusive, as the GenAI semantic conventions say: `input_tokens` is all of the prompt, cache reads and
 writes are parts of it; `output_tokens` contains reasoning.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Protocol, TypeAlias
 
 import numpy as np
@@ -25,19 +26,33 @@ Step: TypeAlias = Callable[[Batch], Batch]
 Hashes: TypeAlias = npt.NDArray[np.uint64]
 Times: TypeAlias = npt.NDArray[np.int64]
 """Microseconds since 1970."""
+Rows: TypeAlias = npt.NDArray[np.int64]
+"""Positions in a batch."""
 Mask: TypeAlias = npt.NDArray[np.bool_]
 Completeness: TypeAlias = npt.NDArray[np.int64]
 """By which records of one span are compared, rows × 2: the output tokens, then the end in microseconds; -1 for
 unknown. The greater says more."""
 
 
+@dataclass(frozen=True)
+class Ranks:
+    """Whose word counts first where several emitters tell of one call: dialect → rank, 0 is best.
+
+    `usage` is for everything but the WHO columns, which go by `who`: a gateway knows best what was billed, the
+    application knows best for whom.
+    """
+
+    usage: Mapping[str, int]
+    who: Mapping[str, int] = field(default_factory=dict)
+
+
 class Sieve(Protocol):
     """What the ledger knows of records before any work is put into them: a span that is sent again costs little."""
 
-    def perhaps_stored(self, span_hash: Hashes, started_us: Times) -> Mask:
+    def perhaps_stored(self, record_hash: Hashes, started_us: Times) -> Mask:
         """Which records may be stored already."""
 
-    def repeats(self, span_hash: Hashes, started_us: Times, complete: Completeness) -> Mask:
+    def repeats(self, record_hash: Hashes, started_us: Times, complete: Completeness) -> Mask:
         """Which records are stored already, at least as complete."""
 
 
@@ -54,15 +69,19 @@ PICO: Final = 10**12
 """Pico-dollars in a dollar: money is computed as integers of this unit."""
 
 IDENTITY: Final = {
-    "call_id": HASH,  # of the response id where one is known, else of the span: the same in any order of arrival
+    "call_id": HASH,  # the least hash of its names, else of its records: the same in any order of arrival
     "tenant": LABEL,
-    "trace_id": TEXT,  # lower-case hex
+    "trace_id": TEXT,  # lower-case hex; NULL for events outside any span
     "span_id": TEXT,
     "parent_span_id": TEXT,
-    "response_id": TEXT,
-    "request_id": TEXT,
-    "span_hash": HASH,  # alias: tenant, trace and span
-    "response_hash": HASH,  # alias: tenant and response id; NULL where there is none
+    "response_id": TEXT,  # the provider's, or a gateway's
+    "request_id": TEXT,  # of the HTTP request, or a gateway's id of the call
+    "record_hash": HASH,  # the record itself: a span by tenant, trace and span id, an event by its content
+    "response_hash": HASH,  # names of the call, by tenant and text: two records that share one are the same call,
+    "request_hash": HASH,  # whether one calls it its response and the other its request
+    "context_hash": HASH,  # the record hash of the span that an event tells of
+    "fingerprint": HASH,  # tenant, input and output: what records of one call have in common that share no name
+    "anonymous": pa.bool_(),  # it has no name that a record of another emitter could share
     "sources": LABEL,  # the dialects that saw the call, sorted, joined by commas
     "revision": pa.int32(),  # 0, and one more for every record that joined later
 }
@@ -84,6 +103,7 @@ WHAT: Final = {
     "finish_reasons": LABEL,  # joined by commas
     "status": LABEL,  # "ok", "error" or "unset", as the span said
     "error_type": LABEL,
+    "flags": LABEL,  # what is odd about it, sorted, joined by commas: "clock", "constant_id", …
 }
 USAGE: Final = {
     "input_tokens": COUNT,
@@ -156,7 +176,7 @@ COLUMNS: Final[dict[str, pa.DataType]] = IDENTITY | TIMES | WHAT | USAGE | MONEY
 CALLS: Final = pa.schema([pa.field(name, kind) for name, kind in COLUMNS.items()])
 
 DERIVED: Final = {"started_on": pa.date32()}
-"""Columns that the views `calls` and `observations` have besides, computed when they are read: the UTC day."""
+"""Columns that the views have besides, computed when they are read: the UTC day."""
 
 DIMENSIONS: Final[dict[str, tuple[str, ...]]] = {
     "origins": ("tenant", "sources", "scope_name", "scope_version", "dialect", "api_key_id", "machine", *WHERE),
@@ -169,4 +189,62 @@ DIMENSIONS: Final[dict[str, tuple[str, ...]]] = {
 
 DIMENSION_KEYS: Final = {name: f"{name.removesuffix('s')}_key" for name in DIMENSIONS}
 FACTS: Final = tuple(name for name, kind in COLUMNS.items() if kind is not LABEL)
-"""Columns that stand in the row itself."""
+"""Columns of calls that stand in the row itself."""
+
+SPAN_FACTS: Final = {
+    "record_hash": HASH,
+    "trace_id": TEXT,
+    "span_id": TEXT,
+    "parent_span_id": TEXT,
+    "started_at": TIME,
+    "ended_at": TIME,
+    "ingested_at": TIME,
+    "name": TEXT,  # of the span, or of the event
+    "tool_name": TEXT,
+    "tool_call_id": TEXT,
+    "input_tokens": COUNT,  # of a roll-up: what the calls beneath it used, as its emitter added it up
+    "cache_read_tokens": COUNT,
+    "cache_write_tokens": COUNT,
+    "output_tokens": COUNT,
+    "reasoning_tokens": COUNT,
+    "reported_cost_usd": MONEY,
+    "user_id": TEXT,
+    "session_id": TEXT,
+    "attributes": TEXT,
+}
+"""Columns of `spans` that stand in the row itself: agents, tools, workflows, retrieval, prompts."""
+
+SPAN_COLUMNS: Final = SPAN_FACTS | {name: LABEL for names in DIMENSIONS.values() for name in names}
+SPANS: Final = pa.schema([pa.field(name, kind) for name, kind in SPAN_COLUMNS.items()])
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """What a group of requests brought to the ledger, all of it or nothing.
+
+    `calls` has the columns of CALLS, `spans` those of SPANS; `call_parts[i]` and `span_parts[i]` say with which part of
+    the group (a request, say) row i came.
+    """
+
+    calls: Batch
+    call_parts: Rows
+    spans: pa.Table
+    span_parts: Rows
+
+    @classmethod
+    def of_calls(cls, calls: Batch) -> "Arrivals":
+        """Calls alone, all of one part."""
+        return cls(calls, np.zeros(calls.num_rows, np.int64), SPANS.empty_table(), np.zeros(0, np.int64))
+
+    @property
+    def parts(self) -> list[int]:
+        """The parts, in order."""
+        return [int(part) for part in np.union1d(self.call_parts, self.span_parts)]
+
+    def part(self, number: int) -> "Arrivals":
+        """What came with one part."""
+        calls, spans = self.call_parts == number, self.span_parts == number
+        return Arrivals(
+            self.calls.filter(pa.array(calls)), self.call_parts[calls],
+            self.spans.filter(pa.array(spans)), self.span_parts[spans],
+        )  # fmt: skip

@@ -3,6 +3,10 @@
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+import numpy as np
+
+from spanledger.storage.schema import Times
+
 DAY_US: Final = 86_400_000_000
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -15,3 +19,14 @@ def between(first_us: int, last_us: int) -> str:
     """
     first, last = (_EPOCH + timedelta(microseconds=us) for us in (first_us, last_us))
     return f"timestamptz '{first.isoformat()}' and timestamptz '{last.isoformat()}'"
+
+
+def windows(times_us: Times, reach_us: int) -> list[tuple[int, int]]:
+    """The stretches of time within `reach_us` of any of these times, joined where they touch."""
+    if not len(times_us):
+        return []
+    in_order = np.unique(times_us)
+    gaps = np.flatnonzero(np.diff(in_order) > 2 * reach_us)
+    first = in_order[np.concatenate([[0], gaps + 1])] - reach_us
+    last = in_order[np.concatenate([gaps, [len(in_order) - 1]])] + reach_us
+    return list(zip(first.tolist(), last.tolist(), strict=True))

@@ -42,6 +42,7 @@ create table models (
     finish_reasons varchar,
     status varchar,
     error_type varchar,
+    flags varchar,
     usage_rule varchar,
     cost_basis varchar,
     price_status varchar,
@@ -68,13 +69,17 @@ create table call_facts (
     origin_key ubigint not null,
     model_key ubigint not null,
     owner_key ubigint not null,
-    trace_id varchar not null,
-    span_id varchar not null,
+    trace_id varchar,
+    span_id varchar,
     parent_span_id varchar,
     response_id varchar,
     request_id varchar,
-    span_hash ubigint not null,
+    record_hash ubigint not null,
     response_hash ubigint,
+    request_hash ubigint,
+    context_hash ubigint,
+    fingerprint ubigint,
+    anonymous boolean,
     revision integer not null,
     started_at timestamptz not null,
     ended_at timestamptz,
@@ -113,13 +118,17 @@ create table observation_facts (
     origin_key ubigint not null,
     model_key ubigint not null,
     owner_key ubigint not null,
-    trace_id varchar not null,
-    span_id varchar not null,
+    trace_id varchar,
+    span_id varchar,
     parent_span_id varchar,
     response_id varchar,
     request_id varchar,
-    span_hash ubigint not null,
+    record_hash ubigint not null,
     response_hash ubigint,
+    request_hash ubigint,
+    context_hash ubigint,
+    fingerprint ubigint,
+    anonymous boolean,
     revision integer not null,
     started_at timestamptz not null,
     ended_at timestamptz,
@@ -152,6 +161,38 @@ create table observation_facts (
     attributes varchar
 );
 
+-- Spans and events that are no calls: agents, tools, workflows, retrieval, prompts.
+create table span_facts (
+    record_hash ubigint not null,
+    origin_key ubigint not null,
+    model_key ubigint not null,
+    owner_key ubigint not null,
+    trace_id varchar,
+    span_id varchar,
+    parent_span_id varchar,
+    started_at timestamptz not null,
+    ended_at timestamptz,
+    ingested_at timestamptz not null,
+    name varchar,
+    tool_name varchar,
+    tool_call_id varchar,
+    input_tokens bigint,
+    cache_read_tokens bigint,
+    cache_write_tokens bigint,
+    output_tokens bigint,
+    reasoning_tokens bigint,
+    reported_cost_usd decimal(18, 12),
+    user_id varchar,
+    session_id varchar,
+    attributes varchar
+);
+
+-- Names under which a gateway told of different calls: they name no call. By tenant, as hashes.
+create table constant_ids (
+    name_hash ubigint not null,
+    found_at timestamptz not null
+);
+
 -- What was refused, and why: one row per group of requests, tenant and reason.
 create table rejections (
     refused_at timestamptz not null,
@@ -170,8 +211,12 @@ select
     facts.parent_span_id,
     facts.response_id,
     facts.request_id,
-    facts.span_hash,
+    facts.record_hash,
     facts.response_hash,
+    facts.request_hash,
+    facts.context_hash,
+    facts.fingerprint,
+    facts.anonymous,
     origins.sources,
     facts.revision,
     facts.started_at,
@@ -189,6 +234,7 @@ select
     models.finish_reasons,
     models.status,
     models.error_type,
+    models.flags,
     facts.input_tokens,
     facts.cache_read_tokens,
     facts.cache_write_tokens,
@@ -257,8 +303,12 @@ select
     facts.parent_span_id,
     facts.response_id,
     facts.request_id,
-    facts.span_hash,
+    facts.record_hash,
     facts.response_hash,
+    facts.request_hash,
+    facts.context_hash,
+    facts.fingerprint,
+    facts.anonymous,
     origins.sources,
     facts.revision,
     facts.started_at,
@@ -276,6 +326,7 @@ select
     models.finish_reasons,
     models.status,
     models.error_type,
+    models.flags,
     facts.input_tokens,
     facts.cache_read_tokens,
     facts.cache_write_tokens,
@@ -335,6 +386,75 @@ join origins using (origin_key)
 join models using (model_key)
 join owners using (owner_key);
 
+create view span_records as
+select
+    facts.record_hash,
+    facts.trace_id,
+    facts.span_id,
+    facts.parent_span_id,
+    facts.started_at,
+    facts.ended_at,
+    facts.ingested_at,
+    facts.name,
+    facts.tool_name,
+    facts.tool_call_id,
+    facts.input_tokens,
+    facts.cache_read_tokens,
+    facts.cache_write_tokens,
+    facts.output_tokens,
+    facts.reasoning_tokens,
+    facts.reported_cost_usd,
+    facts.user_id,
+    facts.session_id,
+    facts.attributes,
+    origins.tenant,
+    origins.sources,
+    origins.scope_name,
+    origins.scope_version,
+    origins.dialect,
+    origins.api_key_id,
+    origins.machine,
+    origins.service_name,
+    origins.service_version,
+    origins.environment,
+    origins.host_name,
+    origins.cloud_provider,
+    origins.cloud_region,
+    origins.instance_id,
+    origins.k8s_namespace,
+    origins.k8s_pod,
+    models.operation,
+    models.provider,
+    models.request_model,
+    models.response_model,
+    models.service_tier,
+    models.speed,
+    models.region,
+    models.stream,
+    models.finish_reasons,
+    models.status,
+    models.error_type,
+    models.flags,
+    models.usage_rule,
+    models.cost_basis,
+    models.price_status,
+    models.price_id,
+    models.catalogue_id,
+    models.price_rule,
+    owners.team,
+    owners.project,
+    owners.feature,
+    owners.cost_center,
+    owners.application,
+    owners.agent_name,
+    owners.workflow,
+    owners.repository,
+    owners.git_branch
+from span_facts as facts
+join origins using (origin_key)
+join models using (model_key)
+join owners using (owner_key);
+
 -- What users ask; JSON is parsed for those who look at it only. `started_on` is the UTC day by plain arithmetic: DuckDB's
 -- calendar takes 140 ms for date_trunc over 600,000 times with a zone, this takes 10.
 create view calls as
@@ -348,3 +468,9 @@ select
     * replace (attributes::json as attributes),
     date '1970-01-01' + (epoch_us(started_at) // 86_400_000_000)::integer as started_on
 from observation_records;
+
+create view spans as
+select
+    * replace (attributes::json as attributes),
+    date '1970-01-01' + (epoch_us(started_at) // 86_400_000_000)::integer as started_on
+from span_records;

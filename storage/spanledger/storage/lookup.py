@@ -1,0 +1,104 @@
+"""Look-up: the stored records that share an alias with any of those that arrived, found near their own times.
+
+What narrows a question to few row groups is time, so hashes are never looked for in the whole ledger. Records of one
+call start within minutes of each other; names are looked for in the day around as well, and around their arrival, where
+the twin of a record with a wrong clock is.
+"""
+
+from typing import Final
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from spanledger.storage.fold import as_batch
+from spanledger.storage.schema import CALLS, Batch, Hashes, Times
+from spanledger.storage.windows import DAY_US, between, windows
+
+NEAR_US: Final = 5_000_000
+"""How far apart most records of one call start: what is found here needs no further look."""
+MINUTES_US: Final = 15 * 60 * 1_000_000
+"""How far apart nearly all of them start, retries and long streams included."""
+
+_ALIASES: Final = ("record_hash", "context_hash", "response_hash", "request_hash", "fingerprint")
+
+_MATCHES: Final = """
+    select call_id, epoch_us(started_at) as started
+    from (
+        select call_id, started_at, {aliases} from call_facts where revision = 0 and {time} between {window}
+        union all
+        select call_id, started_at, {aliases} from observation_facts where {time} between {window}
+    )
+    where {matching}
+"""
+_RECORDS: Final = """
+    select records.* from call_records as records join wanted using (call_id)
+    where records.revision = 0 and records.started_at between {window}
+    union all by name
+    select records.* from observation_records as records join wanted using (call_id)
+    where records.started_at between {window}
+"""
+
+
+class Lookup:
+    """The stored calls that were found so far, with all their records."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._calls: dict[int, int] = {}
+        self.records: Batch = CALLS.empty_table()
+
+    @property
+    def calls(self) -> Hashes:
+        """The ids of the calls found."""
+        return np.fromiter(self._calls, np.uint64, len(self._calls))
+
+    def near(self, hashes: Hashes, started: Times) -> bool:
+        """Look for hashes near the times given; says whether any call was found that was not known before."""
+        return self._find(hashes, "started_at", started, NEAR_US)
+
+    def within_minutes(self, hashes: Hashes, started: Times) -> bool:
+        """Look for hashes up to a quarter of an hour from the times given."""
+        return self._find(hashes, "started_at", started, MINUTES_US)
+
+    def in_the_day_around(self, hashes: Hashes, started: Times) -> bool:
+        """Look for names up to a day from the times given."""
+        return self._find(hashes, "started_at", started, DAY_US)
+
+    def arrived_around(self, hashes: Hashes, ingested: Times) -> bool:
+        """Look for names among what arrived within a day of the times given."""
+        return self._find(hashes, "ingested_at", ingested, DAY_US)
+
+    def _find(self, hashes: Hashes, time: str, around: Times, reach_us: int) -> bool:
+        if not len(hashes):
+            return False
+        self._connection.register("asked", pa.table({"hash": hashes}))
+        matching = " or ".join(f"{alias} in (select hash from asked)" for alias in _ALIASES)
+        found: dict[int, int] = {}
+        try:
+            for first, last in windows(around, reach_us):
+                window = between(first, last)
+                rows = self._connection.sql(
+                    _MATCHES.format(aliases=", ".join(_ALIASES), time=time, window=window, matching=matching)
+                ).to_arrow_table()
+                found |= zip(rows.column("call_id").to_pylist(), rows.column("started").to_pylist(), strict=True)
+        finally:
+            self._connection.unregister("asked")
+        new = {call: started for call, started in found.items() if call not in self._calls}
+        if new:
+            self._calls |= new
+            self._fetch(new)
+        return bool(new)
+
+    def _fetch(self, calls: dict[int, int]) -> None:
+        ids = np.fromiter(calls, np.uint64, len(calls))
+        started = np.fromiter(calls.values(), np.int64, len(calls))
+        self._connection.register("wanted", pa.table({"call_id": ids}))
+        parts = [self.records]
+        try:
+            for first, last in windows(started, DAY_US):
+                rows = self._connection.sql(_RECORDS.format(window=between(first, last))).to_arrow_table()
+                parts.append(as_batch(rows))
+        finally:
+            self._connection.unregister("wanted")
+        self.records = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
