@@ -23,6 +23,14 @@ def record(span: int, response: str | None = None, *, after_s: float = 0.0, **co
     } | columns  # fmt: skip
 
 
+def event(number: int, *, of_span: int | None = None, after_s: float = 0.0, **columns: object) -> dict[str, object]:
+    """What an event says of a call: its number, the span whose call it tells of, and the same besides."""
+    told = record(number, after_s=after_s, **columns) | {"trace_id": None, "span_id": None, "event": number}
+    if of_span is not None:
+        told |= {"trace_id": f"{of_span:032x}", "span_id": f"{of_span:016x}", "tells_of_its_span": True}
+    return told
+
+
 def batch(records: Iterable[Mapping[str, object]]) -> Batch:
     """The batch of these records, identified."""
     rows = list(records)
@@ -34,10 +42,20 @@ def batch(records: Iterable[Mapping[str, object]]) -> Batch:
         else:
             arrays.append(pa.array(values, kind))
     table = pa.table(arrays, schema=CALLS)
-    ids = [pa.array([bytes.fromhex(str(row[name])) for row in rows], pa.binary()) for name in ("trace_id", "span_id")]
-    names = [str(row["tenant"]) for row in rows]
-    hashes = context_hashes(*ids, tenant_seeds(names, np.arange(len(rows))))
-    return identify(table.set_column(table.schema.get_field_index("record_hash"), "record_hash", pa.array(hashes)))
+    seeds = tenant_seeds([str(row["tenant"]) for row in rows], np.arange(len(rows)))
+    of_span = context_hashes(_ids(rows, "trace_id", 16), _ids(rows, "span_id", 8), seeds)
+    own = context_hashes(_ids(rows, "event", 16), _ids(rows, "event", 8), seeds)
+    is_event, tells = (np.array([bool(row.get(name)) for row in rows], bool) for name in ("event", "tells_of_its_span"))
+    hashes = {"record_hash": pa.array(np.where(is_event, own, of_span)), "context_hash": pa.array(of_span, mask=~tells)}
+    for name, column in hashes.items():
+        table = table.set_column(table.schema.get_field_index(name), name, column)
+    return identify(table)
+
+
+def _ids(rows: list[Mapping[str, object]], name: str, length: int) -> pa.BinaryArray:
+    texts = [row.get(name) or 0 for row in rows]
+    whole = [text if isinstance(text, int) else int(str(text), 16) for text in texts]
+    return pa.array([number.to_bytes(length, "big") for number in whole], pa.binary())
 
 
 def many(count: int, first: int = 0) -> Batch:

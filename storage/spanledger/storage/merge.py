@@ -125,7 +125,9 @@ class _Planning:
         groups = grouped(records, told, self._constant)
 
         came_with = np.concatenate([np.zeros(len(kept), np.uint64), _call_ids(stored)[~superseded]])
-        touched, replaced = _touched(groups.labels, came_with, _call_ids(stored)[superseded])
+        unnamed = np.setdiff1d(groups.constant, self._constant)
+        lost = superseded | Aliases.of(stored).any_name_in(unnamed)
+        touched, replaced = _touched(groups.labels, came_with, _call_ids(stored)[lost])
         alone = np.bincount(groups.labels, minlength=len(told))[groups.labels] == 1
         simply_new = touched & alone & ~told.any_name_in(groups.constant)
         simply_new[len(kept) :] = False
@@ -146,7 +148,7 @@ class _Planning:
             calls=written.num_rows - len(replaced),
             repeated=len(suspects) - len(kept),
             joined=int((met < len(kept)).sum()),
-            constant=np.setdiff1d(groups.constant, self._constant),
+            constant=unnamed,
         )
 
     def _look_up(self, kept: Rows, concern: Concern) -> None:
@@ -210,7 +212,7 @@ def _touched(labels: Rows, came_with: Hashes, lost: Hashes) -> tuple[Mask, Hashe
     """Which records are in a group that is not what the ledger has, and the stored calls that are to be replaced.
 
     `came_with[i]` is the stored call of record i, 0 for one that arrived; `lost` are calls of which a record was
-    superseded.
+    superseded, or lost its name.
     """
     changed_calls = set(lost.tolist())
     groups: dict[int, set[int]] = {}
