@@ -1,33 +1,37 @@
 """Which alias hashes can already be in the ledger? Filters in memory, one chain per day of `started_at`.
 
 A new call must not cost a scan of the ledger. A filter answers "certainly new" for nearly every hash; only hits are
-looked up. Each key sets six bits in each of two 64-bit words, 48 bits a key: a few false hits in a million. With 16
-bits in one word they were two in a thousand, with 32 in two words one in ten thousand, and every batch of 8,000 calls
-paid 10 ms for a look-up of nothing.
+looked up. Each key sets eight bits in each of two 64-bit words, 64 bits a key: a few false hits in a hundred million.
+That is worth its memory: what a false hit seems to mean is not found near in time, so hours around are searched for
+it. With 16 bits a key in one word two in a thousand were false, with 32 in two words one in ten thousand.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from spanledger.storage.schema import Hashes
+from spanledger.storage.schema import Hashes, Mask, Times
+from spanledger.storage.windows import DAY_US
 
-LoadDay = Callable[[int], Hashes]
-"""All alias hashes that the ledger holds for calls started on a day (days since 1970, UTC)."""
+LoadDay = Callable[[int], Iterable[Hashes]]
+"""All alias hashes that the ledger holds for calls started on a day (days since 1970, UTC), in pieces."""
 
-BITS_PER_KEY: Final = 48
+BITS_PER_KEY: Final = 64
 KEYS_MIN: Final = 1 << 15
+KEYS_MAX: Final = 1 << 24
+"""No filter is made for more: 128 MB, and a chain of four holds a day of 30 million calls."""
 GROWTH: Final = 4
 """Each filter of a chain is this much larger than the one before: five hold ten million keys, two aliases a call."""
 DAYS_MAX: Final = 2_000
 """Days held at once; the least recently used goes. Replays of five years fit, a sender of random dates does no harm."""
 
-_SHIFTS: Final = (0, 6, 12, 18, 24, 30)
+_SHIFTS: Final = tuple(np.uint64(shift) for shift in range(0, 48, 6))
 _LOW_6: Final = np.uint64(63)
 _HALF: Final = np.uint64(32)
+_ONE: Final = np.uint64(1)
+_STIRS: Final = (0xD6E8FEB86659FD93, 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9)
 
 
 class Filter:
@@ -39,10 +43,9 @@ class Filter:
         self.keys_max, self.keys = keys_max, 0
 
     def _places(self, hashes: Hashes) -> tuple[Hashes, Hashes, Hashes, Hashes]:
-        # The second word's place and bits come from the same hash, stirred once more.
-        stirred = hashes * np.uint64(0xD6E8FEB86659FD93)
-        stirred ^= stirred >> _HALF
-        return (self._word(hashes), _bits(hashes), self._word(stirred), _bits(stirred))
+        # Two words and the bits in each, all from the same hash, stirred once more for each.
+        first, second, third = (_stirred(hashes, stir) for stir in _STIRS)
+        return self._word(hashes), _bits(first), self._word(second), _bits(third)
 
     def _word(self, hashes: Hashes) -> Hashes:
         """The upper half of the hash, scaled to the number of words."""
@@ -55,18 +58,23 @@ class Filter:
         np.bitwise_or.at(self._words, second, second_bits)
         self.keys += len(hashes)
 
-    def may_contain(self, hashes: Hashes) -> npt.NDArray[np.bool_]:
-        """Which hashes may be there; a few in a million are not."""
+    def may_contain(self, hashes: Hashes) -> Mask:
+        """Which hashes may be there; a few in a hundred million are not."""
         first, first_bits, second, second_bits = self._places(hashes)
         return np.asarray(
             ((self._words[first] & first_bits) == first_bits) & ((self._words[second] & second_bits) == second_bits)
         )
 
 
+def _stirred(hashes: Hashes, stir: int) -> Hashes:
+    stirred = hashes * np.uint64(stir)
+    return stirred ^ (stirred >> _HALF)
+
+
 def _bits(hashes: Hashes) -> Hashes:
     bits = np.zeros(len(hashes), np.uint64)
     for shift in _SHIFTS:
-        bits |= np.uint64(1) << ((hashes >> np.uint64(shift)) & _LOW_6)
+        bits |= _ONE << ((hashes >> shift) & _LOW_6)
     return bits
 
 
@@ -77,25 +85,32 @@ class AliasFilters:
         self._load_day = load_day
         self._days: OrderedDict[int, list[Filter]] = OrderedDict()
 
-    def may_contain(
-        self, hashes: Hashes, days: npt.NDArray[np.int64], *, around: bool = False
-    ) -> npt.NDArray[np.bool_]:
-        """Which hashes may be in the ledger under their day, or, `around`, under the day before or after as well."""
+    def may_contain(self, hashes: Hashes, days: Times) -> Mask:
+        """Which hashes may be in the ledger under their day."""
         hit = np.zeros(len(hashes), bool)
         for day in np.unique(days):
             rows = np.flatnonzero(days == day)
-            for near in (day - 1, day, day + 1) if around else (day,):
-                for one in self._chain(int(near)):
-                    hit[rows] |= one.may_contain(hashes[rows])
+            mine = hashes[rows]
+            for one in self._chain(int(day)):
+                hit[rows] |= one.may_contain(mine)
         return hit
 
-    def add(self, hashes: Hashes, days: npt.NDArray[np.int64]) -> None:
+    def may_contain_near(self, hashes: Hashes, times_us: Times, reach_us: int) -> Mask:
+        """Which hashes may be there under a day within `reach_us` (less than a day) of their time."""
+        first, last = (times_us - reach_us) // DAY_US, (times_us + reach_us) // DAY_US
+        hit = self.may_contain(hashes, first)
+        split = np.flatnonzero(first != last)
+        if len(split):
+            hit[split] |= self.may_contain(hashes[split], last[split])
+        return hit
+
+    def add(self, hashes: Hashes, days: Times) -> None:
         """Remember hashes that were committed under their days."""
         for day in np.unique(days):
             if int(day) in self._days:  # a day that was never asked about is loaded whole when it is
                 _grow(self._chain(int(day)), hashes[days == day])
 
-    def any_on(self, days: npt.NDArray[np.int64]) -> bool:
+    def any_on(self, days: Times) -> bool:
         """Whether anything is there under any of these days."""
         return any(self._chain(int(day)) for day in np.unique(days))
 
@@ -107,7 +122,8 @@ class AliasFilters:
         chain = self._days.get(day)
         if chain is None:
             chain = []
-            _grow(chain, self._load_day(day))
+            for hashes in self._load_day(day):
+                _grow(chain, hashes)
             self._days[day] = chain
             if len(self._days) > DAYS_MAX:
                 self._days.popitem(last=False)
@@ -120,6 +136,6 @@ def _grow(chain: list[Filter], hashes: Hashes) -> None:
     if not len(hashes):
         return
     if not chain or chain[-1].keys + len(hashes) > chain[-1].keys_max:
-        least = GROWTH * chain[-1].keys_max if chain else KEYS_MIN
+        least = min(GROWTH * chain[-1].keys_max, KEYS_MAX) if chain else KEYS_MIN
         chain.append(Filter(max(least, len(hashes))))
     chain[-1].add(hashes)

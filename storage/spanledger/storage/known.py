@@ -6,6 +6,8 @@ new span has the 64-bit hash of another one of its tenant, in the same seconds, 
 even with a million spans in those seconds.
 """
 
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import duckdb
@@ -15,6 +17,8 @@ import pyarrow as pa
 from spanledger.storage.remembered import SLACK_US, STRETCH_US, STRETCHES_MAX, stretches
 from spanledger.storage.schema import Completeness, Hashes, Mask, Times
 from spanledger.storage.windows import DAY_US, between
+
+PIECE_CALLS: Final = 1_000_000
 
 _RECORDS: Final = """
     select hash, epoch_us(ended_at) as ended, output_tokens
@@ -31,28 +35,37 @@ _ALIASES: Final = ("record_hash", "context_hash", "response_hash", "request_hash
 _NAMES: Final = ("response_hash", "request_hash")
 
 
-def names_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Hashes:
-    """The hashes of the calls and spans of a day (days since 1970, UTC).
+def names_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Iterator[Hashes]:
+    """The hashes of the calls and spans of a day (days since 1970, UTC), in pieces.
 
     Of those that started on it, and the names of those that arrived on it though they started on another.
     """
+    for window in _pieces(connection, day):
+        questions = [f"select record_hash as hash from span_facts where started_at between {window}"]
+        for table in ("call_facts", "observation_facts"):
+            questions += [
+                f"select {alias} from {table} where started_at between {window} and {alias} is not null"
+                for alias in _ALIASES
+            ]
+            questions += [
+                f"select {name} from {table} where ingested_at between {window} and {name} is not null"
+                f" and not started_at between {between(day * DAY_US, (day + 1) * DAY_US - 1)}"
+                for name in _NAMES
+            ]
+        rows = connection.sql(" union all ".join(questions)).to_arrow_table()
+        yield np.asarray(rows.column("hash").to_numpy(), np.uint64)
+
+
+def _pieces(connection: duckdb.DuckDBPyConnection, day: int) -> list[str]:
+    """A day in windows of time with not too many calls in each: a busy day has 50 million hashes."""
     window = between(day * DAY_US, (day + 1) * DAY_US - 1)
-    questions = [f"select record_hash as hash from span_facts where started_at between {window}"]
-    for table in ("call_facts", "observation_facts"):
-        questions += [
-            f"select {alias} from {table} where started_at between {window} and {alias} is not null"
-            for alias in _ALIASES
-        ]
-        questions += [
-            f"select {name} from {table} where ingested_at between {window} and {name} is not null"
-            f" and not started_at between {window}"
-            for name in _NAMES
-        ]
-    rows = connection.sql(" union all ".join(questions)).to_arrow_table()
-    return np.asarray(rows.column("hash").to_numpy(), np.uint64)
+    row = connection.execute(f"select count(*) from call_facts where started_at between {window}").fetchone()
+    count = 1 + (int(row[0]) if row else 0) // PIECE_CALLS
+    edges = [day * DAY_US + DAY_US * place // count for place in range(count + 1)]
+    return [between(first, last - 1) for first, last in pairwise(edges)]
 
 
-def nameless_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Hashes:
+def nameless_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Iterator[Hashes]:
     """The keys of the anonymous records that touch a day, as `remembered.stretches` makes them."""
     window = between(day * DAY_US - STRETCHES_MAX * STRETCH_US - SLACK_US, (day + 1) * DAY_US + SLACK_US)
     rows = connection.sql(
@@ -63,7 +76,7 @@ def nameless_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Hashes:
         )
     ).to_arrow_table()
     keys, days, _ = stretches(*(rows.column(name).to_numpy() for name in ("fingerprint", "started", "ended")))
-    return np.asarray(keys[days == day])
+    yield np.asarray(keys[days == day])
 
 
 def constant_ids(connection: duckdb.DuckDBPyConnection) -> Hashes:

@@ -6,7 +6,7 @@ Access is by intent: `merge` writes, `reader` reads; the connection itself never
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from spanledger.storage.known import add_constant_ids, constant_ids, nameless_of
 from spanledger.storage.mark import Mark, MarkFile
 from spanledger.storage.merge import Plan, plan
 from spanledger.storage.opening import FILE_NAME, Opened, attach, open_ledger, sentence
+from spanledger.storage.point_merge import plan_points
 from spanledger.storage.reader import Reader, cursor_on
 from spanledger.storage.refusals import Refusal, add_refusals
 from spanledger.storage.remembered import Remembered
@@ -181,7 +182,13 @@ class Ledger:
             calls = plan(planning, arrivals.calls, self._remembered, self._constant, ranks, price, settled)
             self._constant = np.union1d(self._constant, calls.constant)
             added, removed = plan_spans(planning, arrivals.spans, self._remembered, settled)
-            return replace(calls, added=[*calls.added, *added], removed=[*calls.removed, *removed])
+            points, repeated = plan_points(planning, arrivals.points, self._remembered, settled)
+            return replace(
+                calls,
+                added=[*calls.added, *added, *points],
+                removed=[*calls.removed, *removed],
+                repeated=calls.repeated + repeated,
+            )
 
         return self._reading_for_plans(planned)
 
@@ -363,10 +370,10 @@ class Ledger:
         connection.close()
         raise LedgerUnavailable(f"the ledger in {self._folder} could not be written: {sentence(error)}") from error
 
-    def _asking(self, question: Callable[[duckdb.DuckDBPyConnection, int], Hashes]) -> LoadDay:
+    def _asking(self, question: Callable[[duckdb.DuckDBPyConnection, int], Iterable[Hashes]]) -> LoadDay:
         """A filter's way to what the ledger holds of a day: all that was planned must be committed first."""
 
-        def load(day: int) -> Hashes:
+        def load(day: int) -> Iterable[Hashes]:
             self._settled()
             return question(self._planning_connection(), day)
 

@@ -1,7 +1,7 @@
 """Look-up: the stored records that share an alias with any of those that arrived, found near their own times.
 
 What narrows a question to few row groups is time, so hashes are never looked for in the whole ledger. Records of one
-call start within minutes of each other; names are looked for in the day around as well, and around their arrival, where
+call start within minutes of each other; names are looked for some hours around as well, and around their arrival, where
 the twin of a record with a wrong clock is.
 """
 
@@ -12,8 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from spanledger.storage.fold import as_batch
+from spanledger.storage.remembered import HOURS_US
 from spanledger.storage.schema import CALLS, Batch, Hashes, Times
-from spanledger.storage.windows import DAY_US, between, windows
+from spanledger.storage.windows import between, windows
 
 NEAR_US: Final = 5_000_000
 """How far apart most records of one call start: what is found here needs no further look."""
@@ -61,13 +62,13 @@ class Lookup:
         """Look for hashes up to a quarter of an hour from the times given."""
         return self._find(hashes, "started_at", started, MINUTES_US)
 
-    def in_the_day_around(self, hashes: Hashes, started: Times) -> bool:
-        """Look for names up to a day from the times given."""
-        return self._find(hashes, "started_at", started, DAY_US)
+    def within_hours(self, hashes: Hashes, started: Times) -> bool:
+        """Look for names up to some hours from the times given."""
+        return self._find(hashes, "started_at", started, HOURS_US)
 
-    def arrived_around(self, hashes: Hashes, ingested: Times) -> bool:
-        """Look for names among what arrived within a day of the times given."""
-        return self._find(hashes, "ingested_at", ingested, DAY_US)
+    def arrived_within_hours(self, hashes: Hashes, ingested: Times) -> bool:
+        """Look for names among what arrived up to some hours from the times given."""
+        return self._find(hashes, "ingested_at", ingested, HOURS_US)
 
     def _find(self, hashes: Hashes, time: str, around: Times, reach_us: int) -> bool:
         if not len(hashes):
@@ -96,7 +97,7 @@ class Lookup:
         self._connection.register("wanted", pa.table({"call_id": ids}))
         parts = [self.records]
         try:
-            for first, last in windows(started, DAY_US):
+            for first, last in windows(started, HOURS_US):
                 rows = self._connection.sql(_RECORDS.format(window=between(first, last))).to_arrow_table()
                 parts.append(as_batch(rows))
         finally:

@@ -161,8 +161,8 @@ class _Planning:
         lookup.near(near.hashes(fingerprints=(concern.prints | concern.unsure)[rows]), near.started)
         for look, may_be_far in (
             (lookup.within_minutes, concern.names | concern.prints),
-            (lookup.in_the_day_around, concern.names),
-            (lookup.arrived_around, concern.names),
+            (lookup.within_hours, concern.names),
+            (lookup.arrived_within_hours, concern.names),
         ):
             far = rows[may_be_far[rows]]
             far = far[~_answered(aliases.take(far), Aliases.of(lookup.records))]
@@ -170,9 +170,8 @@ class _Planning:
                 break
             wanted = aliases.take(far)
             prints = concern.prints[far] if look == lookup.within_minutes else np.zeros(len(far), bool)
-            look(
-                wanted.hashes(fingerprints=prints), wanted.ingested if look == lookup.arrived_around else wanted.started
-            )
+            times = wanted.ingested if look == lookup.arrived_within_hours else wanted.started
+            look(wanted.hashes(fingerprints=prints), times)
         self._look_up_neighbours()
 
     def _look_up_neighbours(self) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from spanledger.storage.schema import COLUMNS
 
-QUESTIONS: Final = ("spend", "unpriced_models")
+QUESTIONS: Final = ("reconcile", "reconcile_calls", "spend", "unpriced_models")
 """Every file of `queries/`, without its ending."""
 
 _LOCAL: Final = "timezone($timezone, started_at)"
@@ -34,6 +34,7 @@ GROUPS: Final = TIME_GROUPS | ALIASES | {column: column for column in COLUMNS}
 """What a report can be grouped by: name → expression over `calls`."""
 
 _GROUPS_MARKER: Final = "/* groups */"
+_DAY_MARKER: Final = "/* day */''"
 
 
 @cache
@@ -48,3 +49,9 @@ def spend(groups: Sequence[str]) -> str:
     """The question `spend`, grouped by names of GROUPS; the first columns are theirs. Raises KeyError for another."""
     columns = "".join(f'{GROUPS[group]} as "group {number}", ' for number, group in enumerate(groups))
     return question("spend").replace(_GROUPS_MARKER, columns)
+
+
+def reconcile(*, by_day: bool) -> str:
+    """The question `reconcile`, for each UTC day by itself or for all days together."""
+    text = question("reconcile")
+    return text.replace(_DAY_MARKER, "strftime(happened_at, '%Y-%m-%d')") if by_day else text

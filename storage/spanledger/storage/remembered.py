@@ -10,6 +10,9 @@ from spanledger.storage.filters import AliasFilters, Filter, LoadDay
 from spanledger.storage.schema import Hashes, Mask, Rows, Times
 from spanledger.storage.windows import DAY_US
 
+HOURS_US: Final = 6 * 3600 * 1_000_000
+"""How far apart records of one call start at most, unless a clock is wrong."""
+
 STRETCH_US: Final = 64_000_000
 """Fingerprints are remembered with the stretches of time that their call touched: most calls touch one or two."""
 STRETCHES_MAX: Final = 16
@@ -70,10 +73,10 @@ class Remembered:
             said = np.flatnonzero(names)
             if not len(said):
                 continue
-            hit[said] |= self._names.may_contain(names[said], days[said], around=True)
-            late = said[np.abs(arrived[said] - days[said]) > 1]
+            hit[said] |= self._names.may_contain_near(names[said], aliases.started[said], HOURS_US)
+            late = said[arrived[said] != days[said]]
             if len(late):
-                hit[late] |= self._names.may_contain(names[late], arrived[late], around=True)
+                hit[late] |= self._names.may_contain_near(names[late], aliases.ingested[late], HOURS_US)
         return Concern(hit, *self._by_fingerprint(aliases))
 
     def remember(self, aliases: Aliases) -> None:

@@ -222,14 +222,16 @@ SPANS: Final = pa.schema([pa.field(name, kind) for name, kind in SPAN_COLUMNS.it
 class Arrivals:
     """What a group of requests brought to the ledger, all of it or nothing.
 
-    `calls` has the columns of CALLS, `spans` those of SPANS; `call_parts[i]` and `span_parts[i]` say with which part of
-    the group (a request, say) row i came.
+    `calls` has the columns of CALLS, `spans` those of SPANS, `points` those of POINTS; `call_parts[i]`, `span_parts[i]`
+    and `point_parts[i]` say with which part of the group (a request, say) row i came.
     """
 
     calls: Batch
     call_parts: Rows
     spans: pa.Table
     span_parts: Rows
+    points: pa.Table = field(default_factory=lambda: POINTS.empty_table())
+    point_parts: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
 
     @classmethod
     def of_calls(cls, calls: Batch) -> "Arrivals":
@@ -239,12 +241,50 @@ class Arrivals:
     @property
     def parts(self) -> list[int]:
         """The parts, in order."""
-        return [int(part) for part in np.union1d(self.call_parts, self.span_parts)]
+        parts = np.concatenate([self.call_parts, self.span_parts, self.point_parts])
+        return [int(part) for part in np.unique(parts)]
 
     def part(self, number: int) -> "Arrivals":
         """What came with one part."""
-        calls, spans = self.call_parts == number, self.span_parts == number
+        calls, spans, points = (parts == number for parts in (self.call_parts, self.span_parts, self.point_parts))
         return Arrivals(
             self.calls.filter(pa.array(calls)), self.call_parts[calls],
             self.spans.filter(pa.array(spans)), self.span_parts[spans],
+            self.points.filter(pa.array(points)), self.point_parts[points],
         )  # fmt: skip
+
+
+POINT_FACTS: Final = {
+    "point_hash": HASH,  # the point itself: its series, its times and what it says
+    "series_hash": HASH,  # tenant, resource, scope, metric, temporality and attributes
+    "metric": TEXT,
+    "temporality": TEXT,  # "delta": what was used since the point before; "cumulative": since `started_at`
+    "kind": TEXT,  # what is counted, one of POINT_KINDS; NULL for a part of one
+    "token_type": TEXT,  # as the emitter calls it
+    "precedence": pa.int32(),  # of several metrics that tell of the same usage the least counts
+    "started_at": TIME,  # NULL where the emitter does not know
+    "ended_at": TIME,
+    "ingested_at": TIME,
+    "tokens": COUNT,  # a point tells of tokens or of dollars
+    "cost_usd": MONEY,
+    "measurements": COUNT,  # how many were added up, where it is a histogram
+    "user_id": TEXT,
+    "session_id": TEXT,
+    "attributes": TEXT,
+}
+"""Columns of usage points that stand in the row itself: what metrics say of tokens and cost. They never make a call."""
+
+POINT_KINDS: Final = (
+    "input",  # all of the prompt, as calls count it
+    "uncached_input",  # without cache reads and writes
+    "cache_read",
+    "cache_write",
+    "output",  # with reasoning, as calls count it
+    "output_without_reasoning",
+    "reasoning",
+    "total",  # input and output
+    "cost",  # US dollars, as the emitter reckons
+)
+
+POINT_COLUMNS: Final = POINT_FACTS | {name: LABEL for names in DIMENSIONS.values() for name in names}
+POINTS: Final = pa.schema([pa.field(name, kind) for name, kind in POINT_COLUMNS.items()])

@@ -1,0 +1,11 @@
+-- How many calls between two instants there are, and how many of them are of services that send no metrics of usage.
+select
+    count(*) as calls,
+    count(*) filter (not exists (
+        select 1 from usage_points
+        where usage_points.tenant = calls.tenant
+            and coalesce(usage_points.service_name, '') = coalesce(calls.service_name, '')
+            and usage_points.ended_at >= $since and usage_points.ended_at < $until
+    )) as calls_without_metrics
+from calls
+where started_at >= $since and started_at < $until
