@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from benchmarks import append_ratio, intake, kills, readers, small_requests, start
+from benchmarks import append_ratio, intake, kills, merge_cost, readers, small_requests, start
 from benchmarks.figure import Figure, Session
 from benchmarks.load import REPOSITORY
 
@@ -22,10 +22,11 @@ MEASUREMENTS: Final[dict[str, Callable[[Session], list[Figure]]]] = {
     "small": small_requests.measure,
     "readers": readers.measure,
     "start": start.measure,
+    "merge": merge_cost.measure,
     "kills": kills.measure,
 }
-LONG: Final = "kills"
-"""Runs only when named: half an hour."""
+LONG: Final = ("merge", "kills")
+"""Run only when named: a quarter and half an hour."""
 README: Final = REPOSITORY / "benchmarks" / "README.md"
 BEGIN, END = "<!-- figures: written by python -m benchmarks --write -->", "<!-- end of figures -->"
 MET: Final = {True: "yes", False: "**no**", None: ""}
@@ -63,7 +64,7 @@ def main() -> int:
     """Command line; exit code 1 if a figure was missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure a running Spanledger.")
     parser.add_argument(
-        "names", nargs="*", metavar="name", help=f"of {', '.join(MEASUREMENTS)}; without any, all but {LONG}"
+        "names", nargs="*", metavar="name", help=f"of {', '.join(MEASUREMENTS)}; without any, all but {' and '.join(LONG)}"
     )
     parser.add_argument("--quick", action="store_true", help="send a tenth: two minutes in all, rougher figures")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
@@ -75,7 +76,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="spanledger-bench-") as folder:
         session = Session(Path(folder), chosen.quick, lambda line: print(line, file=sys.stderr, flush=True))
         for name, measure in MEASUREMENTS.items():
-            if name in chosen.names or (not chosen.names and name != LONG):
+            if name in chosen.names or (not chosen.names and name not in LONG):
                 figures += measure(session)
     run = f"{datetime.now(UTC):%-d %B %Y}{', quick run' if chosen.quick else ''}: {machine()}."
     if chosen.json:

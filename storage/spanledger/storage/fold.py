@@ -116,16 +116,31 @@ def _names(records: Batch, kind: str, constant: Hashes) -> Hashes:
 def _joined(
     labels: pa.DictionaryArray, starts: Rows, added: Mapping[str, npt.NDArray[np.bool_]] | None = None
 ) -> pa.DictionaryArray:
-    """Per group its distinct labels, sorted, joined by commas; a label may hold several already. NULL for none."""
-    names = [set(name.split(",")) for name in labels.dictionary.to_pylist()] + [set()]
-    codes = labels.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)
-    distinct, which = np.unique(codes, return_inverse=True)
+    """Per group its distinct labels, sorted, joined by commas; a label may hold several already. NULL for none.
+
+    The labels of a group are the bits of a few words; only the distinct sets of labels are looked at one by one.
+    """
+    more = added or {}
+    names = [*labels.dictionary.to_pylist(), *more]
+    codes = labels.indices.fill_null(len(names)).to_numpy(zero_copy_only=False)
+    sets = np.zeros((len(starts), 1 + len(names) // _BITS), np.uint64)
+    for word in range(sets.shape[1]):
+        place = codes - word * _BITS
+        here = (place >= 0) & (place < _BITS) & (codes < len(names))
+        bits = np.where(here, np.uint64(1) << np.where(here, place, 0).astype(np.uint64), np.uint64(0))
+        sets[:, word] = np.bitwise_or.reduceat(bits, starts)
+    for offset, where in enumerate(more.values(), len(labels.dictionary)):
+        sets[where, offset // _BITS] |= np.uint64(1) << np.uint64(offset % _BITS)
+    distinct, which = np.unique(sets, axis=0, return_inverse=True)
     texts = []
-    for group, codes_of_group in enumerate(np.split(which, starts[1:])):
-        said = set().union(*(names[distinct[code]] for code in set(codes_of_group.tolist())))
-        said |= {name for name, where in (added or {}).items() if where[group]}
-        texts.append(",".join(sorted(said)) or None)
-    return pa.array(texts, pa.string()).dictionary_encode()
+    for words in distinct.tolist():
+        held = [name for code, name in enumerate(names) if words[code // _BITS] >> (code % _BITS) & 1]
+        texts.append(",".join(sorted({part for name in held for part in name.split(",")})) or None)
+    told = pa.array(texts, pa.string()).take(pa.array(which.reshape(-1)))
+    return told.dictionary_encode()
+
+
+_BITS: Final = 63
 
 
 def _numbers(column: pa.ChunkedArray, missing: int) -> npt.NDArray[Any]:

@@ -10,6 +10,7 @@ from typing import Final
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spanledger.storage.fold import as_batch
 from spanledger.storage.remembered import HOURS_US
@@ -39,6 +40,12 @@ _RECORDS: Final = """
     select records.* from observation_records as records join wanted using (call_id)
     where records.started_at between {window}
 """
+_MADE_OF: Final = """
+    select call_id, revision + 1 as records from call_facts join wanted using (call_id)
+    where started_at between {window}
+"""
+_EVER: Final = (0, 7_258_118_400_000_000)
+"""1970 to 2200: records of calls whose emitters' clocks disagree."""
 
 
 class Lookup:
@@ -92,14 +99,30 @@ class Lookup:
         return bool(new)
 
     def _fetch(self, calls: dict[int, int]) -> None:
-        ids = np.fromiter(calls, np.uint64, len(calls))
-        started = np.fromiter(calls.values(), np.int64, len(calls))
-        self._connection.register("wanted", pa.table({"call_id": ids}))
+        """All records of some calls, given when one of each started; the others are nearly always near."""
         parts = [self.records]
-        try:
-            for first, last in windows(started, HOURS_US):
-                rows = self._connection.sql(_RECORDS.format(window=between(first, last))).to_arrow_table()
-                parts.append(as_batch(rows))
-        finally:
-            self._connection.unregister("wanted")
+        for reach_us in (NEAR_US, HOURS_US, None):
+            started = np.fromiter(calls.values(), np.int64, len(calls))
+            near = windows(started, reach_us) if reach_us is not None else [_EVER]
+            self._connection.register("wanted", pa.table({"call_id": np.fromiter(calls, np.uint64, len(calls))}))
+            try:
+                found = [self._records(between(*window)) for window in near]
+            finally:
+                self._connection.unregister("wanted")
+            rows = pa.concat_tables([rows for rows, _ in found])
+            expected = {call: count for _, counts in found for call, count in counts.items()}
+            ids, counts = np.unique(rows.column("call_id").to_numpy(), return_counts=True)
+            whole = {int(call) for call, count in zip(ids, counts, strict=True) if expected.get(int(call)) == count}
+            complete = pc.is_in(rows.column("call_id"), pa.array(whole, pa.uint64()))
+            parts.append(as_batch(rows.filter(complete)))
+            calls = {call: time for call, time in calls.items() if call not in whole}
+            if not calls:
+                break
         self.records = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+
+    def _records(self, window: str) -> tuple[pa.Table, dict[int, int]]:
+        """The records of the wanted calls that started in a window, and of how many each of these calls is made."""
+        rows = self._connection.sql(_RECORDS.format(window=window)).to_arrow_table()
+        made_of = self._connection.sql(_MADE_OF.format(window=window)).to_arrow_table()
+        counts = dict(zip(*(made_of.column(name).to_pylist() for name in ("call_id", "records")), strict=True))
+        return rows, counts

@@ -213,19 +213,21 @@ def _touched(labels: Rows, came_with: Hashes, lost: Hashes) -> tuple[Mask, Hashe
     `came_with[i]` is the stored call of record i, 0 for one that arrived; `lost` are calls of which a record was
     superseded, or lost its name.
     """
-    changed_calls = set(lost.tolist())
-    groups: dict[int, set[int]] = {}
-    calls: dict[int, set[int]] = {}
-    for label, call in zip(labels.tolist(), came_with.tolist(), strict=True):
-        groups.setdefault(label, set()).add(call)
-        calls.setdefault(call, set()).add(label)
-    changed_calls |= {call for call, within in calls.items() if len(within) > 1}
-    changed = {
-        label for label, held in groups.items() if 0 in held or len(held) > 1 or not held.isdisjoint(changed_calls)
-    }
-    replaced = changed_calls.union(*(groups[label] for label in changed)) - {0}
-    touched = np.isin(labels, np.fromiter(changed, np.int64, len(changed)))
-    return touched, np.sort(np.fromiter(replaced, np.uint64, len(replaced)))
+    calls, call_of = np.unique(came_with, return_inverse=True)
+    lowest, highest = (np.zeros(len(labels), np.int64) for _ in range(2))
+    lowest[labels] = len(calls)
+    np.minimum.at(lowest, labels, call_of)
+    np.maximum.at(highest, labels, call_of)
+    first, last = np.full(len(calls), len(labels)), np.full(len(calls), -1)
+    np.minimum.at(first, call_of, labels)
+    np.maximum.at(last, call_of, labels)
+    arrived = calls == 0
+    changed_calls = arrived | (first != last) | np.isin(calls, lost)
+    changed = lowest != highest
+    np.logical_or.at(changed, labels, changed_calls[call_of])
+    touched = changed[labels]
+    replaced = np.union1d(calls[np.unique(call_of[touched])], lost)
+    return touched, replaced[replaced != 0]
 
 
 def _removed(stored: Batch, replaced: Hashes) -> list[Removed]:
