@@ -64,7 +64,10 @@ def main() -> int:
     """Command line; exit code 1 if a figure was missed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure a running Spanledger.")
     parser.add_argument(
-        "names", nargs="*", metavar="name", help=f"of {', '.join(MEASUREMENTS)}; without any, all but {' and '.join(LONG)}"
+        "names",
+        nargs="*",
+        metavar="name",
+        help=f"of {', '.join(MEASUREMENTS)}; without any, all but {' and '.join(LONG)}",
     )
     parser.add_argument("--quick", action="store_true", help="send a tenth: two minutes in all, rougher figures")
     parser.add_argument("--json", action="store_true", help="print the figures as JSON")
