@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+import duckdb
 import numpy as np
 import numpy.typing as npt
 import orjson
@@ -59,3 +60,11 @@ def _interned(columns: list[pa.DictionaryArray]) -> tuple[Keys, dict[int, tuple[
     values = list(zip(*(column.take(picked).to_pylist() for column in columns), strict=True))
     keys = [key_of(row) for row in values]
     return np.array(keys, np.uint64)[inverse], dict(zip(keys, values, strict=True))
+
+
+def known_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, set[int]]:
+    """The keys of the dimension rows that the ledger holds, by dimension."""
+    return {
+        table: {key for (key,) in connection.execute(f"select {key} from ledger.{table}").fetchall()}
+        for table, key in DIMENSION_KEYS.items()
+    }

@@ -21,16 +21,16 @@ _log = logging.getLogger("spanledger.storage")
 class Keeper:
     """Tends a ledger until `stop`.
 
-    `idle_s` says for how long nobody has written, `heal` opens the ledger afresh if it was closed after a failure;
-    `heal` and `checkpoint` raise LedgerUnavailable when they should be tried again later.
+    `idle_s` says for how long nobody has written, `tend` does what the ledger needs done now and then;
+    `tend` and `checkpoint` raise LedgerUnavailable when they should be tried again later.
     """
 
     def __init__(
-        self, wal: Path, idle_s: Callable[[], float], heal: Callable[[], object], checkpoint: Callable[[], object]
+        self, wal: Path, idle_s: Callable[[], float], tend: Callable[[], object], checkpoint: Callable[[], object]
     ) -> None:
         self._wal = wal
         self._idle_s = idle_s
-        self._heal = heal
+        self._tend = tend
         self._checkpoint = checkpoint
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="ledger-keeper", daemon=True)
@@ -50,7 +50,7 @@ class Keeper:
         while not self._stopping.wait(pause_s):
             pause_s = QUIET_S / 2
             try:
-                self._heal()
+                self._tend()
                 if self._idle_s() >= QUIET_S and self._wal_is_long():
                     self._checkpoint()
             except LedgerUnavailable as error:

@@ -36,12 +36,15 @@ _NAMES: Final = ("response_hash", "request_hash")
 
 
 def names_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Iterator[Hashes]:
-    """The hashes of the calls and spans of a day (days since 1970, UTC), in pieces.
+    """The hashes of the calls, spans and usage points of a day (days since 1970, UTC), in pieces.
 
     Of those that started on it, and the names of those that arrived on it though they started on another.
     """
     for window in _pieces(connection, day):
-        questions = [f"select record_hash as hash from span_facts where started_at between {window}"]
+        questions = [
+            f"select record_hash as hash from span_facts where started_at between {window}",
+            f"select point_hash from point_facts where ended_at between {window}",
+        ]
         for table in ("call_facts", "observation_facts"):
             questions += [
                 f"select {alias} from {table} where started_at between {window} and {alias} is not null"

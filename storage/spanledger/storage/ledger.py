@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from shutil import disk_usage
 from typing import Final, NoReturn, TypeVar
@@ -16,6 +16,7 @@ from typing import Final, NoReturn, TypeVar
 import duckdb
 import numpy as np
 
+from spanledger.storage.dimensions import known_keys
 from spanledger.storage.errors import LedgerError, LedgerUnavailable, RowsRefused
 from spanledger.storage.filters import LoadDay
 from spanledger.storage.keeper import Keeper
@@ -23,13 +24,16 @@ from spanledger.storage.known import add_constant_ids, constant_ids, nameless_of
 from spanledger.storage.mark import Mark, MarkFile
 from spanledger.storage.merge import Plan, plan
 from spanledger.storage.opening import FILE_NAME, Opened, attach, open_ledger, sentence
+from spanledger.storage.outcome import Merged, Planned
 from spanledger.storage.point_merge import plan_points
+from spanledger.storage.promotion import note_promotion, plan_promotion
 from spanledger.storage.reader import Reader, cursor_on
 from spanledger.storage.refusals import Refusal, add_refusals
 from spanledger.storage.remembered import Remembered
 from spanledger.storage.removal import remove_service_prefix
-from spanledger.storage.schema import DIMENSION_KEYS, Arrivals, Batch, Completeness, Hashes, Mask, Ranks, Step, Times
+from spanledger.storage.schema import Arrivals, Batch, Completeness, Hashes, Mask, Ranks, Step, Times
 from spanledger.storage.span_merge import plan_spans
+from spanledger.storage.trouble import BAD_ROWS, BROKEN, roll_back
 from spanledger.storage.writing import write
 
 FREE_BYTES_MIN: Final = 16 << 20
@@ -40,49 +44,16 @@ READERS_MAX: Final = 4
 
 READER_WAIT_S: Final = 10.0
 
-REOPEN_AFTER_S: Final = 1.0
+PROMOTE_S: Final = 60.0
+"""Between two looks at the roll-ups."""
 
-_BAD_ROWS: Final = (
-    duckdb.ConstraintException,
-    duckdb.ConversionException,
-    duckdb.InvalidInputException,
-    duckdb.OutOfRangeException,
-)
-"""DuckDB's words for data that it will never take, as opposed to a disk that it cannot write just now."""
+REOPEN_AFTER_S: Final = 1.0
 
 _Answer = TypeVar("_Answer")
 
 _NOTHING: Final = Plan()
 
-_BROKEN: Final = (duckdb.IOException, duckdb.FatalException, duckdb.InternalException, OSError)
-"""After these DuckDB may refuse every later question until the file is opened afresh."""
-
 _log = logging.getLogger("spanledger.storage")
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """What a merge did.
-
-    `calls` the ledger has more than before, `joined` records that tell of a call with others, `repeated` ones that were
-    there already, and the parts that were `refused`, with the reason.
-    """
-
-    calls: int
-    joined: int
-    repeated: int
-    refused: Mapping[int, str]
-
-
-@dataclass(frozen=True, slots=True)
-class Planned:
-    """What `plan` decided, for `commit`, and what it was made from, should it have to be made again in parts."""
-
-    plan: Plan
-    refusals: tuple[Refusal, ...]
-    arrivals: Arrivals
-    price: Step
-    ranks: Ranks
 
 
 class Ledger:
@@ -99,11 +70,13 @@ class Ledger:
         self._writing = threading.RLock()
         self._reading = threading.BoundedSemaphore(READERS_MAX)
         self._remembered = Remembered(self._asking(names_of_day), self._asking(nameless_of_day))
-        self._known = _known_keys(opened.connection)
+        self._known = known_keys(opened.connection)
         self._constant = constant_ids(opened.connection)
         self._wrote_at = self._failed_at = time.monotonic()
+        self._price_roll_ups: Step | None = None
+        self._promoted_at = time.monotonic()
         wal = folder / f"{FILE_NAME}.wal"
-        self._keeper = Keeper(wal, lambda: time.monotonic() - self._wrote_at, self._heal, self.checkpoint)
+        self._keeper = Keeper(wal, lambda: time.monotonic() - self._wrote_at, self._tend, self.checkpoint)
         if mark is not None:
             self._keeper.start()
 
@@ -196,7 +169,7 @@ class Ledger:
         try:
             return question()
         except (duckdb.Error, OSError) as error:
-            if isinstance(error, _BROKEN):
+            if isinstance(error, BROKEN):
                 # A commit under way ends on the connection that it has; the next plan waits for it and opens afresh.
                 self._failed_at = time.monotonic()
                 self._connection = self._planning = None
@@ -214,14 +187,17 @@ class Ledger:
             if refusals:
                 add_refusals(connection, refusals)
             self._finish(connection, planned.calls)
-        except _BAD_ROWS as error:
-            _roll_back(connection)
+        except BAD_ROWS as error:
+            roll_back(connection)
             raise RowsRefused(sentence(error)) from error
         except (duckdb.Error, OSError) as error:
             self._fail(connection, error)
+        self._know(added)
+        self._wrote_at = time.monotonic()
+
+    def _know(self, added: Mapping[str, set[int]]) -> None:
         for dimension, keys in added.items():
             self._known[dimension] |= keys
-        self._wrote_at = time.monotonic()
 
     def _write_apart(self, planned: Planned) -> Mapping[int, str]:
         """Plan and write part by part; returns the parts that cannot be stored, with the reason.
@@ -243,18 +219,40 @@ class Ledger:
 
     def remove_service_prefix(self, prefix: str) -> int:
         """Remove every call whose service's name begins with `prefix`; returns how many."""
+        with self._alone() as connection:
+            removed = remove_service_prefix(connection, prefix)
+            self._finish(connection, -removed)
+            self._remembered.clear()
+        return removed
+
+    def promote_with(self, price: Step) -> None:
+        """From now on count roll-ups as calls, priced by `price`, if no call beneath them ever comes."""
+        self._price_roll_ups = price
+
+    def promote(self, price: Step, now_us: int) -> int:
+        """Look at the roll-ups once; returns how many calls more (or, below 0, fewer) that makes."""
+        with self._alone() as connection:
+            promotion = plan_promotion(connection, now_us, price)
+            if promotion.worth_it:
+                connection.execute("begin")
+                added = write(connection, promotion.removed, promotion.added, self._known)
+                note_promotion(connection, promotion)
+                self._finish(connection, promotion.calls)
+                self._know(added)
+        return promotion.calls
+
+    @contextmanager
+    def _alone(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """The writer's connection with nothing planned and nobody else writing. Raises LedgerUnavailable."""
         with self._plans:
             self._planning_connection()
             self._settled()
             with self._writing:
                 connection = self._writable()
                 try:
-                    removed = remove_service_prefix(connection, prefix)
-                    self._finish(connection, -removed)
+                    yield connection
                 except (duckdb.Error, OSError) as error:
                     self._fail(connection, error)
-            self._remembered.clear()
-        return removed
 
     @contextmanager
     def reader(self, time_limit_s: float | None = None) -> Iterator[Reader]:
@@ -356,7 +354,7 @@ class Ledger:
         except LedgerError as error:
             self._failed_at = time.monotonic()
             raise LedgerUnavailable(str(error)) from error
-        self._state, self._known = opened.mark, _known_keys(opened.connection)
+        self._state, self._known = opened.mark, known_keys(opened.connection)
         self._constant = constant_ids(opened.connection)
         self._remembered.clear()
         _log.info("The ledger in %s is open again.", self._folder)
@@ -379,24 +377,16 @@ class Ledger:
 
         return load
 
-    def _heal(self) -> None:
-        """Open the ledger afresh after a failure, should nobody write: readers wait for it."""
-        if self._connection is not None or time.monotonic() - self._failed_at < REOPEN_AFTER_S:
+    def _tend(self) -> None:
+        """Open the ledger afresh after a failure, should nobody write: readers wait for it. Look at the roll-ups."""
+        now = time.monotonic()
+        if self._connection is not None:
+            if self._price_roll_ups is not None and now - self._promoted_at > PROMOTE_S:
+                self._promoted_at = now
+                self.promote(self._price_roll_ups, time.time_ns() // 1000)
+            return
+        if now - self._failed_at < REOPEN_AFTER_S:
             return
         with self._plans:
             if not self._unsettled:  # else whoever is being answered just now will plan again
                 self._planning_connection()
-
-
-def _roll_back(connection: duckdb.DuckDBPyConnection) -> None:
-    try:
-        connection.execute("rollback")
-    except duckdb.TransactionException:
-        return  # the error came before anything was begun
-
-
-def _known_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, set[int]]:
-    return {
-        table: {key for (key,) in connection.execute(f"select {key} from ledger.{table}").fetchall()}
-        for table, key in DIMENSION_KEYS.items()
-    }

@@ -165,7 +165,7 @@ class _Planning:
             (lookup.arrived_within_hours, concern.names),
         ):
             far = rows[may_be_far[rows]]
-            far = far[~_answered(aliases.take(far), Aliases.of(lookup.records))]
+            far = far[~_answered(aliases.take(far), Aliases.of(lookup.records), concern.names[far])]
             if not len(far):
                 break
             wanted = aliases.take(far)
@@ -184,11 +184,13 @@ class _Planning:
                 return
 
 
-def _answered(wanted: Aliases, found: Aliases) -> Mask:
-    """Which records share a hash with any that was found."""
-    hashes = found.hashes(fingerprints=np.ones(len(found), bool))
-    kinds = (wanted.record, wanted.context, wanted.response, wanted.request, wanted.fingerprint)
-    return np.asarray(np.logical_or.reduce([np.isin(kind, hashes) & (kind != NONE) for kind in kinds]))
+def _answered(wanted: Aliases, found: Aliases, by_name: Mask) -> Mask:
+    """Which records share a hash with any that was found: those sought `by_name` a name, the others a fingerprint."""
+    hashes = found.hashes(fingerprints=np.zeros(len(found), bool))
+    kinds = (wanted.record, wanted.context, wanted.response, wanted.request)
+    named = np.logical_or.reduce([np.isin(kind, hashes) & (kind != NONE) for kind in kinds])
+    alike = np.isin(wanted.fingerprint, found.fingerprint) & (wanted.fingerprint != NONE)
+    return np.asarray(np.where(by_name, named, named | alike))
 
 
 def _versions(arrived: Aliases, stored: Aliases) -> tuple[Mask, Mask]:

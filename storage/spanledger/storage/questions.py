@@ -7,7 +7,9 @@ from typing import Final
 
 from spanledger.storage.schema import COLUMNS
 
-QUESTIONS: Final = ("reconcile", "reconcile_calls", "spend", "unpriced_models")
+QUESTIONS: Final = (
+    "promoted_in_vain", "reconcile", "reconcile_calls", "roll_ups", "roll_ups_alone", "spend", "unpriced_models",
+)  # fmt: skip
 """Every file of `queries/`, without its ending."""
 
 _LOCAL: Final = "timezone($timezone, started_at)"
@@ -33,6 +35,10 @@ ALIASES: Final = {
 GROUPS: Final = TIME_GROUPS | ALIASES | {column: column for column in COLUMNS}
 """What a report can be grouped by: name → expression over `calls`."""
 
+RECONCILED: Final = ("day", "service", "session", "model")
+"""What a reconciliation can be grouped by. Days are compared one by one only where they are asked for: what is used at
+midnight is in the calls of one day and in the metrics of the next."""
+
 _GROUPS_MARKER: Final = "/* groups */"
 _DAY_MARKER: Final = "/* day */''"
 
@@ -51,7 +57,9 @@ def spend(groups: Sequence[str]) -> str:
     return question("spend").replace(_GROUPS_MARKER, columns)
 
 
-def reconcile(*, by_day: bool) -> str:
-    """The question `reconcile`, for each UTC day by itself or for all days together."""
-    text = question("reconcile")
-    return text.replace(_DAY_MARKER, "strftime(happened_at, '%Y-%m-%d')") if by_day else text
+def reconcile(groups: Sequence[str]) -> str:
+    """The question `reconcile`, grouped by names of RECONCILED; the first columns are theirs. Raises KeyError."""
+    if strange := set(groups).difference(RECONCILED):
+        raise KeyError(*strange)
+    text = question("reconcile").replace(_GROUPS_MARKER, "".join(f"{group}, " for group in groups))
+    return text.replace(_DAY_MARKER, "strftime(happened_at, '%Y-%m-%d')") if "day" in groups else text

@@ -217,43 +217,6 @@ SPAN_FACTS: Final = {
 SPAN_COLUMNS: Final = SPAN_FACTS | {name: LABEL for names in DIMENSIONS.values() for name in names}
 SPANS: Final = pa.schema([pa.field(name, kind) for name, kind in SPAN_COLUMNS.items()])
 
-
-@dataclass(frozen=True)
-class Arrivals:
-    """What a group of requests brought to the ledger, all of it or nothing.
-
-    `calls` has the columns of CALLS, `spans` those of SPANS, `points` those of POINTS; `call_parts[i]`, `span_parts[i]`
-    and `point_parts[i]` say with which part of the group (a request, say) row i came.
-    """
-
-    calls: Batch
-    call_parts: Rows
-    spans: pa.Table
-    span_parts: Rows
-    points: pa.Table = field(default_factory=lambda: POINTS.empty_table())
-    point_parts: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
-
-    @classmethod
-    def of_calls(cls, calls: Batch) -> "Arrivals":
-        """Calls alone, all of one part."""
-        return cls(calls, np.zeros(calls.num_rows, np.int64), SPANS.empty_table(), np.zeros(0, np.int64))
-
-    @property
-    def parts(self) -> list[int]:
-        """The parts, in order."""
-        parts = np.concatenate([self.call_parts, self.span_parts, self.point_parts])
-        return [int(part) for part in np.unique(parts)]
-
-    def part(self, number: int) -> "Arrivals":
-        """What came with one part."""
-        calls, spans, points = (parts == number for parts in (self.call_parts, self.span_parts, self.point_parts))
-        return Arrivals(
-            self.calls.filter(pa.array(calls)), self.call_parts[calls],
-            self.spans.filter(pa.array(spans)), self.span_parts[spans],
-            self.points.filter(pa.array(points)), self.point_parts[points],
-        )  # fmt: skip
-
-
 POINT_FACTS: Final = {
     "point_hash": HASH,  # the point itself: its series, its times and what it says
     "series_hash": HASH,  # tenant, resource, scope, metric, temporality and attributes
@@ -288,3 +251,39 @@ POINT_KINDS: Final = (
 
 POINT_COLUMNS: Final = POINT_FACTS | {name: LABEL for names in DIMENSIONS.values() for name in names}
 POINTS: Final = pa.schema([pa.field(name, kind) for name, kind in POINT_COLUMNS.items()])
+
+
+@dataclass(frozen=True)
+class Arrivals:
+    """What a group of requests brought to the ledger, all of it or nothing.
+
+    `calls` has the columns of CALLS, `spans` those of SPANS, `points` those of POINTS; `call_parts[i]`, `span_parts[i]`
+    and `point_parts[i]` say with which part of the group (a request, say) row i came.
+    """
+
+    calls: Batch
+    call_parts: Rows
+    spans: pa.Table
+    span_parts: Rows
+    points: pa.Table = field(default_factory=POINTS.empty_table)
+    point_parts: Rows = field(default_factory=lambda: np.zeros(0, np.int64))
+
+    @classmethod
+    def of_calls(cls, calls: Batch) -> "Arrivals":
+        """Calls alone, all of one part."""
+        return cls(calls, np.zeros(calls.num_rows, np.int64), SPANS.empty_table(), np.zeros(0, np.int64))
+
+    @property
+    def parts(self) -> list[int]:
+        """The parts, in order."""
+        parts = np.concatenate([self.call_parts, self.span_parts, self.point_parts])
+        return [int(part) for part in np.unique(parts)]
+
+    def part(self, number: int) -> "Arrivals":
+        """What came with one part."""
+        calls, spans, points = (parts == number for parts in (self.call_parts, self.span_parts, self.point_parts))
+        return Arrivals(
+            self.calls.filter(pa.array(calls)), self.call_parts[calls],
+            self.spans.filter(pa.array(spans)), self.span_parts[spans],
+            self.points.filter(pa.array(points)), self.point_parts[points],
+        )  # fmt: skip

@@ -1,6 +1,7 @@
 -- What metrics and calls tell of the same usage between two instants, side by side. Neither is added to the other.
--- The marker of the day is replaced where days are compared one by one (questions.py); as it stands, all are one.
--- Texts that are not said are empty here, so that they can be joined.
+-- The markers are replaced by the columns of the groups, and by the day where days are compared one by one
+-- (questions.py); as it stands, everything is one group. Texts that are not said are empty until the end, so that they
+-- can be joined.
 with points as (
     select
         tenant, coalesce(service_name, '') as service, coalesce(session_id, '') as session,
@@ -40,11 +41,12 @@ counted as (
     group by all
 ),
 amounts as (
-    from counted unpivot (
+    select * from counted unpivot (
         amount for kind in (
             input, uncached_input, cache_read, cache_write, output, output_without_reasoning, reasoning, total, cost
         )
     )
+    where amount > 0 and (tenant, service, kind) in (select (tenant, service, kind) from points)
 ),
 -- `anthropic/claude-x`, `us.anthropic.claude-x-20250929-v1:0` and `claude-x[1m]` are one model.
 models as (
@@ -111,13 +113,24 @@ compared as (
     where case when kinds is null then kind = usual else list_contains(kinds, kind) end
 )
 select
-    nullif(tenant, '') as tenant,
-    nullif(day, '') as day,
-    nullif(service, '') as service,
-    nullif(session, '') as session,
-    nullif(model, '') as model,
+    /* groups */
     kind,
-    told.metric,
-    coalesce(told.amount, 0) as in_metrics,
-    coalesce(compared.amount, 0) as in_calls
-from told full join compared using (tenant, service, session, model, day, kind)
+    string_agg(distinct metric, ', ' order by metric) as metrics,
+    sum(in_metrics) as in_metrics,
+    sum(in_calls) as in_calls,
+    sum(greatest(in_metrics - in_calls, 0)) as only_in_metrics,
+    sum(greatest(in_calls - in_metrics, 0)) as only_in_calls
+from (
+    select
+        nullif(day, '') as day,
+        nullif(service, '') as service,
+        nullif(session, '') as session,
+        nullif(model, '') as model,
+        kind,
+        told.metric,
+        coalesce(told.amount, 0) as in_metrics,
+        coalesce(compared.amount, 0) as in_calls
+    from told full join compared using (tenant, service, session, model, day, kind)
+)
+where in_metrics > 0 or in_calls > 0
+group by all
