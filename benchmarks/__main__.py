@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from benchmarks import append_ratio, intake, kills, merge_cost, readers, small_requests, start
+from benchmarks import append_ratio, intake, kills, merge_cost, mix, readers, small_requests, start
 from benchmarks.figure import Figure, Session
 from benchmarks.load import REPOSITORY
 
@@ -22,6 +22,7 @@ MEASUREMENTS: Final[dict[str, Callable[[Session], list[Figure]]]] = {
     "small": small_requests.measure,
     "readers": readers.measure,
     "start": start.measure,
+    "mix": mix.measure,
     "merge": merge_cost.measure,
     "kills": kills.measure,
 }

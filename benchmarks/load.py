@@ -23,12 +23,15 @@ import numpy as np
 from google.rpc import error_details_pb2, status_pb2
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
+from benchmarks.dialect_mix import Mix
 from benchmarks.workload import Workload
 
 EXPORT: Final = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 TIMEOUT_S: Final = 60.0
 RETRY_S: Final = 0.1  # after UNAVAILABLE without RetryInfo: the server is starting or going down
 STATUS_KEY: Final = "grpc-status-details-bin"
+
+WORKLOADS: Final = {"calls": Workload, "mix": Mix}
 
 
 @dataclass(frozen=True)
@@ -233,6 +236,7 @@ def started(plan: Plan) -> "subprocess.Popen[str]":
         "from-ns": workload.from_ns,
         "spacing-ns": workload.spacing_ns,
         "seed": workload.seed,
+        "workload": next(name for name, kind in WORKLOADS.items() if kind is type(workload)),
         "connections": plan.connections,
         "in-flight": plan.in_flight,
         "spans-per-s": plan.spans_per_s,
@@ -263,11 +267,12 @@ def main() -> None:
     parser.add_argument("--from-ns", type=int, default=time.time_ns(), help="Unix time of the first span")
     parser.add_argument("--spacing-ns", type=int, default=10_000, help="time between the starts of two spans")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workload", choices=WORKLOADS, default="calls", help="what kind of spans (calls)")
     parser.add_argument("--connections", type=int, default=16)
     parser.add_argument("--in-flight", type=int, default=1, help="callers on each connection")
     parser.add_argument("--spans-per-s", type=float, default=0.0, help="0: as fast as answers come")
     chosen = parser.parse_args()
-    workload = Workload(chosen.spans, chosen.from_ns, chosen.spacing_ns, chosen.seed)
+    workload = WORKLOADS[chosen.workload](chosen.spans, chosen.from_ns, chosen.spacing_ns, chosen.seed)
     plan = Plan(
         target=chosen.target,
         workload=workload,

@@ -87,9 +87,19 @@ def test_the_same_trace_joins_across_processes(ledger):
     assert [row["sources"] for row in stored(ledger, [SDK], [gateway])] == ["framework,sdk"]
 
 
+def test_a_record_that_names_no_host_may_be_of_the_same_process(ledger):
+    rows = stored(ledger, [SDK], [FRAMEWORK | {"host_name": None}])
+    assert [row["sources"] for row in rows] == ["framework,sdk"]
+
+
+def test_two_records_that_name_nothing_have_no_process_in_common(ledger):
+    nowhere = {"service_name": None, "host_name": None}
+    assert len(stored(ledger, [SDK | nowhere], [FRAMEWORK | nowhere])) == 2
+
+
 def test_the_same_session_joins_what_a_log_says_a_little_later(ledger):
     span = told(1, "sdk", 0.0, 10.0, session_id="s-1")
-    line = told(2, "framework", 13.0, 0.0, session_id="s-1", service_name="log", host_name="elsewhere")
+    line = told(2, "framework", 11.5, 0.0, session_id="s-1", service_name="log", host_name="elsewhere")
     assert [row["sources"] for row in stored(ledger, [span], [line])] == ["framework,sdk"]
 
 

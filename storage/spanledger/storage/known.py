@@ -14,7 +14,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from spanledger.storage.remembered import SLACK_US, STRETCH_US, STRETCHES_MAX, stretches
+from spanledger.storage.remembered import SLACK_US, STRETCH_US, stretches
 from spanledger.storage.schema import Completeness, Hashes, Mask, Times
 from spanledger.storage.windows import DAY_US, between
 
@@ -62,19 +62,20 @@ def names_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Iterator[Ha
 def _pieces(connection: duckdb.DuckDBPyConnection, day: int) -> list[str]:
     """A day in windows of time with not too many calls in each: a busy day has 50 million hashes."""
     window = between(day * DAY_US, (day + 1) * DAY_US - 1)
-    row = connection.execute(f"select count(*) from call_facts where started_at between {window}").fetchone()
-    count = 1 + (int(row[0]) if row else 0) // PIECE_CALLS
+    ((calls,),) = connection.execute(f"select count(*) from call_facts where started_at between {window}").fetchall()
+    count = 1 + int(calls) // PIECE_CALLS
     edges = [day * DAY_US + DAY_US * place // count for place in range(count + 1)]
     return [between(first, last - 1) for first, last in pairwise(edges)]
 
 
 def nameless_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Iterator[Hashes]:
     """The keys of the anonymous records that touch a day, as `remembered.stretches` makes them."""
-    window = between(day * DAY_US - STRETCHES_MAX * STRETCH_US - SLACK_US, (day + 1) * DAY_US + SLACK_US)
+    window = between(day * DAY_US - STRETCH_US - SLACK_US, (day + 1) * DAY_US + STRETCH_US + SLACK_US)
     rows = connection.sql(
         " union all ".join(
             "select fingerprint, epoch_us(started_at) as started, epoch_us(coalesce(ended_at, started_at)) as ended"
-            f" from {table} where anonymous and fingerprint is not null and started_at between {window}"
+            f" from {table} where anonymous and fingerprint is not null"
+            f" and (started_at between {window} or ended_at between {window})"
             for table in ("call_facts", "observation_facts")
         )
     ).to_arrow_table()

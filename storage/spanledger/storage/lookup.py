@@ -17,8 +17,9 @@ from spanledger.storage.remembered import HOURS_US
 from spanledger.storage.schema import CALLS, Batch, Hashes, Times
 from spanledger.storage.windows import between, windows
 
-NEAR_US: Final = 5_000_000
+NEAR_US: Final = 2_000_000
 """How far apart most records of one call start: what is found here needs no further look."""
+SECONDS_US: Final = 30 * 1_000_000
 MINUTES_US: Final = 15 * 60 * 1_000_000
 """How far apart nearly all of them start, retries and long streams included."""
 
@@ -65,6 +66,14 @@ class Lookup:
         """Look for hashes near the times given; says whether any call was found that was not known before."""
         return self._find(hashes, "started_at", started, NEAR_US)
 
+    def ended_near(self, hashes: Hashes, ended: Times) -> bool:
+        """Look for hashes of records that ended near the times given, whenever they began."""
+        return self._find(hashes, "ended_at", ended, NEAR_US)
+
+    def within_seconds(self, hashes: Hashes, started: Times) -> bool:
+        """Look for hashes up to half a minute from the times given."""
+        return self._find(hashes, "started_at", started, SECONDS_US)
+
     def within_minutes(self, hashes: Hashes, started: Times) -> bool:
         """Look for hashes up to a quarter of an hour from the times given."""
         return self._find(hashes, "started_at", started, MINUTES_US)
@@ -101,7 +110,7 @@ class Lookup:
     def _fetch(self, calls: dict[int, int]) -> None:
         """All records of some calls, given when one of each started; the others are nearly always near."""
         parts = [self.records]
-        for reach_us in (NEAR_US, HOURS_US, None):
+        for reach_us in (0, SECONDS_US, HOURS_US, None):
             started = np.fromiter(calls.values(), np.int64, len(calls))
             near = windows(started, reach_us) if reach_us is not None else [_EVER]
             self._connection.register("wanted", pa.table({"call_id": np.fromiter(calls, np.uint64, len(calls))}))

@@ -159,38 +159,39 @@ class _Planning:
         aliases, lookup = self._aliases, self._lookup
         near = aliases.take(rows)
         lookup.near(near.hashes(fingerprints=(concern.prints | concern.unsure)[rows]), near.started)
-        for look, may_be_far in (
-            (lookup.within_minutes, concern.names | concern.prints),
-            (lookup.within_hours, concern.names),
-            (lookup.arrived_within_hours, concern.names),
+        alike = aliases.take(rows[concern.prints[rows] | concern.unsure[rows]])
+        lookup.ended_near(alike.fingerprint[alike.fingerprint != NONE], alike.ended[alike.fingerprint != NONE])
+        for look, moments in (
+            (lookup.within_seconds, aliases.started),
+            (lookup.within_minutes, aliases.started),
+            (lookup.within_hours, aliases.started),
+            (lookup.arrived_within_hours, aliases.ingested),
         ):
-            far = rows[may_be_far[rows]]
-            far = far[~_answered(aliases.take(far), Aliases.of(lookup.records), concern.names[far])]
+            far = rows[concern.names[rows]]
+            far = far[~_answered(aliases.take(far), Aliases.of(lookup.records))]
             if not len(far):
                 break
-            wanted = aliases.take(far)
-            prints = concern.prints[far] if look == lookup.within_minutes else np.zeros(len(far), bool)
-            times = wanted.ingested if look == lookup.arrived_within_hours else wanted.started
-            look(wanted.hashes(fingerprints=prints), times)
+            look(aliases.take(far).hashes(fingerprints=np.zeros(len(far), bool)), moments[far])
         self._look_up_neighbours()
 
     def _look_up_neighbours(self) -> None:
         """What was found may itself be matched by fingerprint with other stored calls, which must be weighed again."""
+        asked = np.zeros(0, np.uint64)
         while True:
             told = Aliases.of(self._lookup.records)
-            if not (told.anonymous.any() or self._aliases.anonymous.any()) or not self._lookup.near(
-                told.fingerprint[told.fingerprint != NONE], told.started[told.fingerprint != NONE]
-            ):
+            prints, unsure = self._remembered.by_fingerprint(told)
+            mates = told.take(np.flatnonzero((prints | unsure) & ~np.isin(told.fingerprint, asked)))
+            if not len(mates):
                 return
+            asked = np.union1d(asked, mates.fingerprint)
+            self._lookup.near(mates.fingerprint, mates.started)
 
 
-def _answered(wanted: Aliases, found: Aliases, by_name: Mask) -> Mask:
-    """Which records share a hash with any that was found: those sought `by_name` a name, the others a fingerprint."""
+def _answered(wanted: Aliases, found: Aliases) -> Mask:
+    """Which records share a name, or are a record, or are told of by one, that was found."""
     hashes = found.hashes(fingerprints=np.zeros(len(found), bool))
     kinds = (wanted.record, wanted.context, wanted.response, wanted.request)
-    named = np.logical_or.reduce([np.isin(kind, hashes) & (kind != NONE) for kind in kinds])
-    alike = np.isin(wanted.fingerprint, found.fingerprint) & (wanted.fingerprint != NONE)
-    return np.asarray(np.where(by_name, named, named | alike))
+    return np.asarray(np.logical_or.reduce([np.isin(kind, hashes) & (kind != NONE) for kind in kinds]))
 
 
 def _versions(arrived: Aliases, stored: Aliases) -> tuple[Mask, Mask]:

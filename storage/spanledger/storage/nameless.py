@@ -20,7 +20,7 @@ from spanledger.storage.schema import Batch, Mask, Rows
 PROCESS: Final = ("service_name", "instance_id", "host_name", "k8s_pod")
 """What two records of one process have in common, said or unsaid."""
 
-SLACK_US: Final = {"trace": 100_000, "session": 5_000_000, "process": 100_000}
+SLACK_US: Final = {"trace": 100_000, "session": 2_000_000, "process": 100_000}
 """By how much one of two records of a call may reach out of the other. Within a session, one may be a line in a log,
 written when the last block of a slow stream was done."""
 
@@ -45,7 +45,8 @@ def with_nameless(records: Batch, aliases: Aliases, labels: Rows) -> Rows:
     pairs = sorted(pair for cluster in clusters for pair in told.pairs(cluster.tolist()))
     if not pairs:
         return labels
-    joining = _Joining(told, labels, nameless)
+    paired = {int(label) for pair in pairs for label in labels[list(pair[-2:])]}
+    joining = _Joining(told, labels, nameless, np.flatnonzero(np.isin(labels, list(paired))))
     for *_, left, right in pairs:
         joining.join(int(labels[left]), int(labels[right]))
     return np.array([joining.root(label) for label in labels.tolist()], np.int64)
@@ -71,12 +72,12 @@ def _clusters(records: Batch, aliases: Aliases, labels: Rows, nameless: Mask) ->
 class _Joining:
     """Groups on their way to calls: which were joined, and what each holds by now."""
 
-    def __init__(self, told: "_Told", labels: Rows, nameless: Mask) -> None:
+    def __init__(self, told: "_Told", labels: Rows, nameless: Mask, rows: Rows) -> None:
         self._parent: dict[int, int] = {}
-        self._named = {label for label in np.unique(labels).tolist() if not nameless[label]}
+        self._named = {label for label in np.unique(labels[rows]).tolist() if not nameless[label]}
         self._emitters: dict[int, set[str]] = {}
         self._sessions: dict[int, set[str]] = {}
-        for row, label in enumerate(labels.tolist()):
+        for row, label in zip(rows.tolist(), labels[rows].tolist(), strict=True):
             self._emitters.setdefault(label, set()).add(told.dialect[row])
             session = told.session[row]
             if session:
@@ -152,7 +153,14 @@ class _Told:
             return "trace"
         if self.session[left] and self.session[right]:
             return "session" if self.session[left] == self.session[right] else None
-        return "process" if any(self.process[left]) and self.process[left] == self.process[right] else None
+        return "process" if self._same_process(left, right) else None
+
+    def _same_process(self, left: int, right: int) -> bool:
+        """Something in common and nothing that differs: Codex names its host in events, and not in spans."""
+        known = [
+            (one, other) for one, other in zip(self.process[left], self.process[right], strict=True) if one and other
+        ]
+        return bool(known) and all(one == other for one, other in known)
 
     def _same_model(self, left: int, right: int) -> bool:
         one, other = self._models(left), self._models(right)

@@ -43,8 +43,7 @@ class Promotion:
 
 def plan_promotion(connection: duckdb.DuckDBPyConnection, now_us: int, price: Step) -> Promotion:
     """Decide which roll-ups become calls, and which calls were roll-ups in vain."""
-    row = connection.execute("select epoch_us(looked_until) from promotion_state").fetchone()
-    after = int(row[0]) if row else 0
+    ((after,),) = connection.execute("select epoch_us(looked_until) from promotion_state").fetchall()
     until = max(after, now_us - SETTLE_US)
     calls = _alone(connection, after + 1, until, price)
     vain, started = _in_vain(connection, max(0, after - DAY_US), now_us + DAY_US)
@@ -80,7 +79,7 @@ def _alone(connection: duckdb.DuckDBPyConnection, first_us: int, last_us: int, p
 
 def _in_vain(connection: duckdb.DuckDBPyConnection, first_us: int, last_us: int) -> tuple[Hashes, Times]:
     """Promoted roll-ups for which calls arrived in a stretch of time, and when they start."""
-    if connection.execute("select 1 from promotions limit 1").fetchone() is None:
+    if not connection.execute("select 1 from promotions limit 1").fetchall():
         return np.zeros(0, np.uint64), np.zeros(0, np.int64)
     rows = connection.sql(_within("promoted_in_vain", first_us, last_us)).to_arrow_table()
     return rows.column("record_hash").to_numpy(), rows.column("started").to_numpy()

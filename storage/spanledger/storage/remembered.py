@@ -13,15 +13,14 @@ from spanledger.storage.windows import DAY_US
 HOURS_US: Final = 6 * 3600 * 1_000_000
 """How far apart records of one call start at most, unless a clock is wrong."""
 
-STRETCH_US: Final = 64_000_000
-"""Fingerprints are remembered with the stretches of time that their call touched: most calls touch one or two."""
-STRETCHES_MAX: Final = 16
-"""A longer call is remembered by its first stretches: its other records begin when it begins."""
-SLACK_US: Final = 5_000_000
-"""By how much the times of two records of one call may be off on one machine."""
+STRETCH_US: Final = 4_000_000
+"""Fingerprints are remembered with the stretches of time in which their record began and ended. In 64 s of full load
+every third fingerprint comes twice by chance."""
+SLACK_US: Final = 2_000_000
+"""Records of one call begin or end at most this far apart: clocks of one machine, and when an emitter looks at them."""
 
 RECENT_KEYS_MAX: Final = 2_000_000
-"""Fingerprints of named records that are remembered at once: 12 MB, twenty seconds of full load."""
+"""Fingerprints of named records in one of the two generations that are remembered: 16 MB, some seconds of full load."""
 
 _MULTIPLIER: Final = np.uint64(0x9E3779B97F4A7C15)
 
@@ -58,8 +57,7 @@ class Remembered:
     def __init__(self, load_names: LoadDay, load_nameless: LoadDay) -> None:
         self._names = AliasFilters(load_names)
         self._nameless = AliasFilters(load_nameless)
-        self._recent: Filter | None = None
-        self._recent_from = 0
+        self._recent: list[tuple[int, Filter]] = []
 
     def may_hold(self, record: Hashes, started: Times) -> Mask:
         """Which records may be there already."""
@@ -77,7 +75,7 @@ class Remembered:
             late = said[arrived[said] != days[said]]
             if len(late):
                 hit[late] |= self._names.may_contain_near(names[late], aliases.ingested[late], HOURS_US)
-        return Concern(hit, *self._by_fingerprint(aliases))
+        return Concern(hit, *self.by_fingerprint(aliases))
 
     def remember(self, aliases: Aliases) -> None:
         """Remember records that are about to be stored."""
@@ -93,12 +91,13 @@ class Remembered:
         if aliases.anonymous.any():
             keys, days_of_keys, _ = _stretches(aliases, np.flatnonzero(told & aliases.anonymous))
             self._nameless.add(keys, days_of_keys)
-            self._recent = self._recent or self._new_recent(aliases)
-        if self._recent is not None:
+            if not self._recent:
+                self._recent = [_generation(aliases)]
+        if self._recent:
             keys, _, _ = _stretches(aliases, np.flatnonzero(told & ~aliases.anonymous))
-            if self._recent.keys + len(keys) > RECENT_KEYS_MAX:
-                self._recent = self._new_recent(aliases)
-            self._recent.add(keys)
+            if self._recent[-1][1].keys + len(keys) > RECENT_KEYS_MAX:
+                self._recent = [self._recent[-1], _generation(aliases)]
+            self._recent[-1][1].add(keys)
 
     def remember_records(self, record: Hashes, started: Times) -> None:
         """Remember spans that are no calls: they have no names."""
@@ -108,37 +107,39 @@ class Remembered:
         """Forget everything: after a failed commit only the ledger knows what it holds."""
         self._names.clear()
         self._nameless.clear()
-        self._recent = None
+        self._recent = []
 
-    def _new_recent(self, aliases: Aliases) -> Filter:
-        self._recent_from = int(aliases.ingested.max()) + SLACK_US
-        return Filter(RECENT_KEYS_MAX)
-
-    def _by_fingerprint(self, aliases: Aliases) -> tuple[Mask, Mask]:
+    def by_fingerprint(self, aliases: Aliases) -> tuple[Mask, Mask]:
+        """Which records may have a twin by their fingerprint, and which cannot be told from memory."""
         prints, unsure = np.zeros(len(aliases), bool), np.zeros(len(aliases), bool)
         if not (aliases.anonymous.any() or self._nameless.any_on(aliases.days)):
             return prints, unsure
         keys, days, of = _stretches(aliases, np.flatnonzero(aliases.fingerprint != NONE))
         found = self._nameless.may_contain(keys, days)
-        if self._recent is None:
-            unsure = aliases.anonymous
-        else:
-            found |= aliases.anonymous[of] & self._recent.may_contain(keys)
-            unsure = aliases.anonymous & (aliases.started < self._recent_from)
+        remembered_from = self._recent[0][0] if self._recent else np.iinfo(np.int64).max
+        unsure = aliases.anonymous & (aliases.started < remembered_from)
+        for _, recent in self._recent:
+            found |= aliases.anonymous[of] & recent.may_contain(keys)
         prints[of[found]] = True
         return prints, unsure
 
 
+def _generation(aliases: Aliases) -> tuple[int, Filter]:
+    """A new generation, and from which start on it knows every twin: who starts now arrives later."""
+    return int(aliases.ingested.max()) + SLACK_US, Filter(RECENT_KEYS_MAX)
+
+
 def stretches(fingerprint: Hashes, started: Times, ended: Times) -> tuple[Hashes, Times, Rows]:
-    """The keys under which fingerprints are remembered, one for each stretch of time that their record touches.
+    """The keys under which fingerprints are remembered, one for each stretch of time near the beginning or the end.
 
     Returns the keys, the day of each, and the position of its record.
     """
-    first = (started - SLACK_US) // STRETCH_US
-    count = np.minimum((ended + SLACK_US) // STRETCH_US - first + 1, STRETCHES_MAX)
-    of = np.repeat(np.arange(len(first)), count)
-    step = np.arange(len(of)) - np.repeat(np.cumsum(count) - count, count)
-    stretch = first[of] + step
+    rows = np.arange(len(fingerprint))
+    edges = [(moment + slack) // STRETCH_US for moment in (started, ended) for slack in (-SLACK_US, SLACK_US)]
+    stretch, of = edges[0], rows
+    for place, edge in enumerate(edges[1:], 1):
+        fresh = np.logical_and.reduce([edge != earlier for earlier in edges[:place]])
+        stretch, of = np.concatenate([stretch, edge[fresh]]), np.concatenate([of, rows[fresh]])
     keys = (fingerprint[of] ^ stretch.astype(np.uint64)) * _MULTIPLIER
     return keys ^ (keys >> np.uint64(32)), stretch * STRETCH_US // DAY_US, of
 

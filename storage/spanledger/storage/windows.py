@@ -21,12 +21,16 @@ def between(first_us: int, last_us: int) -> str:
     return f"timestamptz '{first.isoformat()}' and timestamptz '{last.isoformat()}'"
 
 
+JOIN_US: Final = 1_000_000
+"""Stretches this close are looked at in one go: each question has a price of its own."""
+
+
 def windows(times_us: Times, reach_us: int) -> list[tuple[int, int]]:
-    """The stretches of time within `reach_us` of any of these times, joined where they touch."""
+    """The stretches of time within `reach_us` of any of these times, joined where they nearly touch."""
     if not len(times_us):
         return []
     in_order = np.unique(times_us)
-    gaps = np.flatnonzero(np.diff(in_order) > 2 * reach_us)
+    gaps = np.flatnonzero(np.diff(in_order) > 2 * reach_us + JOIN_US)
     first = in_order[np.concatenate([[0], gaps + 1])] - reach_us
     last = in_order[np.concatenate([gaps, [len(in_order) - 1]])] + reach_us
     return list(zip(first.tolist(), last.tolist(), strict=True))
