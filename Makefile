@@ -34,11 +34,12 @@ lint: $(VENV)/.installed ## style, formatting and types
 bench: $(VENV)/.installed ## measure the figures of benchmarks/README.md
 	$(RUN)/python -m benchmarks $(ARGS)
 
-e2e: $(VENV)/.installed ## the real SDKs and the real Collector against a running receiver
+e2e: $(VENV)/.installed ## real SDKs, the real Collector and the emitter matrix (ARGS="-k strands") against a running receiver
 	$(RUN)/pytest tests/e2e $(ARGS)
 
 docs: $(VENV)/.installed ## renew the generated parts of the documents
 	$(RUN)/python docs/generate.py
+	$(RUN)/python -m tests.e2e.emitter_table
 
 dist: $(VENV)/.installed ## build the wheel and the source distribution
 	$(UV) build --quiet

@@ -7,12 +7,19 @@ the page is written by hand.
 import ast
 import inspect
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 
 from spanledger.cli import settings
+from spanledger.processors.dialects import columns as of_keys
+from spanledger.processors.dialects.dialect import Dialect
+from spanledger.processors.dialects.operations import BILLABLE, SAYING
+from spanledger.processors.dialects.registry import FAMILIES, UNKNOWN, UNKNOWN_DETAILS
+from spanledger.processors.points_metrics import METRICS
+from spanledger.processors.reading import RULES
 from spanledger.storage import schema
 
 FOLDER: Final = Path(__file__).resolve().parent
@@ -62,7 +69,7 @@ MEANINGS: Final = {
     "status": "`ok`, `error` or `unset`, as the span said",
     "error_type": "what went wrong",
     "flags": "what is odd about the call, joined by commas: `clock` (its emitters' clocks are 15 minutes apart),"
-    " `constant_id` (other calls bear its id, too)",
+    " `constant_id` (other calls bear its id, too), and what [dialects.md](dialects.md#what-is-odd) lists",
     "input_tokens": "all of the prompt; cache reads and writes are parts of it",
     "cache_read_tokens": "part of the input that was read from the provider's cache",
     "cache_write_tokens": "part of the input that was written to the cache",
@@ -76,7 +83,7 @@ MEANINGS: Final = {
     "input_image_tokens": "part of the input that was images",
     "output_image_tokens": "part of the output that was images",
     "web_searches": "searches the provider ran for the call",
-    "usage_rule": "how the input count was read",
+    "usage_rule": f"how the input count was read: {', '.join(f'`{rule}`' for rule in RULES)}",
     "partial": "true when the record says itself that it does not know all of the usage",
     "cost_usd": "what the call cost, US dollars; NULL when unknown, never a guess",
     "cost_input_usd": "of it: the part of the input that no cache was involved in",
@@ -114,7 +121,7 @@ MEANINGS: Final = {
     "k8s_pod": "`k8s.pod.name`",
     "scope_name": "the instrumentation that made the span",
     "scope_version": "its version",
-    "dialect": "how the span was read",
+    "dialect": "how the record was read, see [dialects.md](dialects.md)",
     "sample_weight": "how many calls this one stands for where the sender sampled",
     "attributes": "a JSON object: what no column wants, content left out",
 }
@@ -172,7 +179,87 @@ def settings_table() -> str:
     return "\n".join(lines)
 
 
-PARTS: Final = {"columns": ("sql.md", columns), "settings": ("configuration.md", settings_table)}
+def metrics_table() -> str:
+    """The table of the metrics that tell of usage."""
+    lines = ["| metric | sent by scopes | counts | known from |", "|---|---|---|---|"]
+    for metric in METRICS:
+        scopes = ", ".join(f"`{scope}{'…' if scope.endswith('.') else ''}`" for scope in metric.scopes) or "any"
+        of = f", for {', '.join(metric.providers)}" if metric.providers else ""
+        meant = ", ".join(f"{said} is `{kind}`" for said, kind in metric.means.items())
+        counts = f"`{metric.kind}`" if metric.kind else f"by token type{': ' if meant else ''}{meant}"
+        lines.append(f"| `{metric.name}` | {scopes}{of} | {counts} | {metric.source} |")
+    return "\n".join(lines)
+
+
+def code(names: Iterable[str]) -> str:
+    """Names as code, joined by commas."""
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def recognised_by(dialect: Dialect) -> str:
+    """What gives an emitter away, in words."""
+    scopes = [f"{scope}*" if scope.endswith((".", "/")) else scope for scope in dialect.scopes]
+    parts = {"": scopes, "service ": dialect.services, "attribute ": dialect.marks}
+    origin = " or ".join(f"{what}{code(names)}" for what, names in parts.items() if names)
+    kind = {"traces": "spans", "logs": "events", None: ""}[dialect.signal]
+    records = f"{kind or 'records'} {code(dialect.events)}" if dialect.events else kind
+    return ": ".join(part for part in (records, origin) if part)
+
+
+def reading_of(dialect: Dialect) -> str:
+    """How an emitter means its counts, in words."""
+    said = dialect.reading
+    parts = [f"exclusive for {', '.join(sorted(said))}" if isinstance(said, frozenset) else said or "by the numbers"]
+    if dialect.reasoning_beside:
+        parts.append("reasoning beside the output")
+    if dialect.hides_reasoning:
+        parts.append("output without reasoning")
+    return "; ".join(parts)
+
+
+def dialect_lines(dialects: Iterable[Dialect]) -> list[str]:
+    """The table of some dialects."""
+    lines = ["| dialect | recognised by | input | rank | what else to know | source |", "|---|---|---|---|---|---|"]
+    for one in dialects:
+        named = ", ".join(f"`{name}`: {means or 'left out'}" for name, means in one.operations.items())
+        known = ". ".join(said for said in (one.traps.rstrip("."), named) if said)
+        rank = f"{one.rank}, {one.who_rank}"
+        lines.append(f"| `{one.name}` | {recognised_by(one)} | {reading_of(one)} | {rank} | {known} | {one.source} |")
+    return lines
+
+
+def dialects_table() -> str:
+    """All dialects, family by family."""
+    lines: list[str] = []
+    for title, dialects in (*FAMILIES.items(), ("Everybody else", (UNKNOWN_DETAILS, UNKNOWN))):
+        lines += [f"### {title}", "", *dialect_lines(dialects), ""]
+    return "\n".join(lines)
+
+
+def operations_table() -> str:
+    """Which keys say an operation, and what their values mean."""
+    lines = [f"These are billed, and calls: {code(sorted(BILLABLE))}.", "", "| key | value → operation |", "|---|---|"]
+    for key, values in SAYING.items():
+        words = ", ".join(f"{value} → {means or 'left out'}" for value, means in values.items())
+        lines.append(f"| `{key}` | {words} |")
+    return "\n".join(lines)
+
+
+def keys_table() -> str:
+    """Which keys fill which column."""
+    lines = ["| column | keys, in order of precedence |", "|---|---|"]
+    lines += [f"| `{column}` | {code(keys)} |" for column, keys in of_keys.OF_CALLS.items()]
+    return "\n".join(lines)
+
+
+PARTS: Final = {
+    "dialects": ("dialects.md", dialects_table),
+    "operations": ("dialects.md", operations_table),
+    "keys": ("dialects.md", keys_table),
+    "columns": ("sql.md", columns),
+    "settings": ("configuration.md", settings_table),
+    "metrics": ("reconcile.md", metrics_table),
+}
 """Name of a generated part → its page and what writes it."""
 
 

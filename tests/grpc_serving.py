@@ -11,14 +11,16 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
 )
 
-from spanledger.receiver.grpc_server import TRACES, GrpcServer
+from spanledger.receiver.grpc_server import GrpcServer
 from spanledger.receiver.intake import Intake
 from spanledger.receiver.keys import Keys
 from spanledger.receiver.limits import Limits
+from spanledger.receiver.signals import SIGNALS
 from spanledger.receiver.tls import Tls
 from tests.sinks import Sink
 
 TIMEOUT_S = 20
+TRACES = SIGNALS[0].method
 
 
 @contextmanager
@@ -39,9 +41,9 @@ def connected(server: GrpcServer, compression=None) -> Iterator[grpc.Channel]:
         yield channel
 
 
-def export(server: GrpcServer, body: bytes = b"", metadata=(), compression=None) -> bytes:
+def export(server: GrpcServer, body: bytes = b"", metadata=(), compression=None, method: str = TRACES) -> bytes:
     with connected(server, compression) as channel:
-        return channel.unary_unary(TRACES)(body, metadata=metadata, timeout=TIMEOUT_S)
+        return channel.unary_unary(method)(body, metadata=metadata, timeout=TIMEOUT_S)
 
 
 def failed_export(server: GrpcServer, *args, **options) -> grpc.RpcError:

@@ -19,16 +19,20 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from spanledger.processors import dialects
 from spanledger.processors.classify import EARLIEST_NS, FAULTS, LATEST_NS
-from spanledger.processors.normalise import NO_OUTPUT, REPORTED_COST_USD_MAX, Sender
+from spanledger.processors.dialects import columns
+from spanledger.processors.dialects.dialect import Dialect, Sign
+from spanledger.processors.dialects.operations import BILLABLE
+from spanledger.processors.normalise import REPORTED_COST_USD_MAX, Sender
 from spanledger.processors.pipeline import Group, Processed, process
+from spanledger.processors.records import Signal
 from spanledger.processors.redact import ATTRIBUTES_MAX, DROPPED_KEY, TEXT_BYTES_MAX, is_content
 from spanledger.storage.schema import CALLS, PICO, Step
-from tests import otlp_requests
+from tests import oracle_dialects, otlp_requests
 
 Values = dict[str, AnyValue]
 
+OF_TEXT = {*columns.LABELS, *columns.TEXTS}
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 INGESTED_US = 1_795_000_900_000_000
 SENDER = Sender("acme", "key-1")
@@ -134,41 +138,42 @@ def fault_of(span: Span) -> str | None:
     return None if EARLIEST_NS <= span.start_time_unix_nano < LATEST_NS else FAULTS[3]
 
 
-def left_out_of(values: Values) -> str | None:
-    """Why a good span is no call."""
-    operation = as_text(first(["gen_ai.operation.name"], values))
+def left_out_of(values: Values, operation: str | None, *, repeats: bool) -> str | None:
+    """Why a good span makes no call."""
     if operation is None:
-        modelled = {"gen_ai.request.model", "gen_ai.response.model"} & set(values)
-        counted = {*dialects.COUNTS["input_tokens"], *dialects.COUNTS["output_tokens"]} & set(values)
-        return None if modelled and counted else "not_genai"
-    if operation.lower() in dialects.BILLABLE:
-        return None
-    return "roll_up" if operation.lower() in dialects.ROLL_UPS else "unknown_operation"
+        keys = columns.LABELS["request_model"] + columns.LABELS["response_model"]
+        counts = columns.COUNTS["input_tokens"] + columns.COUNTS["output_tokens"]
+        genai = set(keys) & set(values) and set(counts) & set(values)
+        return "not_genai" if not genai else "kept" if repeats else None
+    if not operation:
+        return "says_nothing"
+    return None if operation in BILLABLE and not repeats else "kept"
 
 
-def usage(values: Values, dialect: dialects.Dialect, operation: str | None) -> dict[str, Any]:
+def usage(
+    values: Values, row: dict[str, Any], inside: Mapping[str, str], dialect: Dialect, name: str
+) -> dict[str, Any]:
     """The counts, made inclusive."""
-    said = {name: as_count(first(keys, values)) for name, keys in dialects.COUNTS.items()}
-    row: dict[str, Any] = {name: count for name, (count, _) in said.items()}
-    lifetimes = [row[f"cache_write_{lifetime}_tokens"] for lifetime in ("5m", "1h")]
-    if row["cache_write_tokens"] is None and lifetimes != [None, None]:
-        row["cache_write_tokens"] = sum(count or 0 for count in lifetimes)
-    row["usage_rule"] = None
-    if row["input_tokens"] is not None:
-        cached = (row["cache_read_tokens"] or 0) + (row["cache_write_tokens"] or 0)
-        row["usage_rule"] = "inclusive"
-        if dialect.cache_excluded:
-            row["usage_rule"] = "exclusive"
-        elif dialect is dialects.UNKNOWN and cached > row["input_tokens"]:
-            row["usage_rule"] = "exclusive_by_size"
-        if row["usage_rule"] != "inclusive":
-            row["input_tokens"] += cached
-    asked, answered = row["input_tokens"] is not None, row["output_tokens"] is not None
-    half = (asked and not answered and operation not in NO_OUTPUT) or (answered and not asked)
-    streamed = (as_text(first(dialects.LABELS["stream"], values)) or "").lower() == "true"
-    finished = as_text(first(dialects.LABELS["finish_reasons"], values)) is not None
-    left_early = dialect.says_the_end and streamed and not finished
-    return row | {"partial": half or left_early or any(bad for _, bad in said.values())}
+    odd = set()
+    for column, keys in columns.COUNTS.items():
+        row[column], bad = as_count(first(keys, values))
+        if bad:
+            odd.add("bad_count")
+        if row[column] is None and column in inside:
+            row[column], _ = as_count(AnyValue(string_value=inside[column]))
+    for column in ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens"):
+        said = {as_count(values[key])[0] for key in columns.COUNTS[column] if key in values} - {None}
+        if len(said) > 1:
+            odd.add("two_values")
+    total, _ = as_count(first(columns.TOTAL, values))
+    if total is None and "total" in inside:
+        total, _ = as_count(AnyValue(string_value=inside["total"]))
+
+    def shown(signs: tuple[Sign, ...]) -> bool:
+        return oracle_dialects.shows(signs, values, name, as_text)
+
+    uncached, _ = as_count(first(columns.UNCACHED, values))
+    return oracle_dialects.usage(row, dialect, total=total, uncached=uncached, odd=odd, shown=shown)
 
 
 def microseconds(nanoseconds: int) -> datetime:
@@ -176,30 +181,50 @@ def microseconds(nanoseconds: int) -> datetime:
     return EPOCH + timedelta(microseconds=nanoseconds // 1000)
 
 
+def seconds_of(values: Values, column: str) -> float | None:
+    """A measure in seconds, whatever it was said in."""
+    said = as_number(first(columns.NUMBERS[column], values))
+    if said is None:
+        milliseconds = as_number(first(columns.MILLISECONDS[column], values))
+        said = None if milliseconds is None else milliseconds / 1000
+    return said
+
+
+def reasons_of(said: str | None) -> str | None:
+    """Finish reasons, of which some write the list as JSON in a text."""
+    try:
+        reasons = orjson.loads(said) if said and said.startswith("[") else None
+    except orjson.JSONDecodeError:
+        return said
+    return (",".join(map(str, reasons)) or None) if isinstance(reasons, list) else said
+
+
 def row_of(
-    span: Span, resource: Values, scope: tuple[str, str], sender: Sender, *, keep_content: bool
-) -> dict[str, Any]:
+    span: Span, values: Values, operation: str | None, dialect: Dialect, resource: Values, scope: tuple[str, str],
+    sender: Sender, *, keep_content: bool,
+) -> dict[str, Any]:  # fmt: skip
     """The row of a call; `attributes` as an object, not as text."""
-    values = by_key(span.attributes)
     row: dict[str, Any] = dict.fromkeys(CALLS.names)
-    row |= {name: as_text(first(keys, resource)) for name, keys in dialects.RESOURCE.items()}
-    row |= {name: as_text(first(keys, values, resource)) for name, keys in dialects.WHO.items()}
-    row |= {name: as_text(first(keys, values)) for name, keys in (dialects.LABELS | dialects.TEXTS).items()}
-    row |= {name: as_number(first(keys, values)) for name, keys in dialects.NUMBERS.items()}
-    if row["provider"] is not None:
-        row["provider"] = dialects.PROVIDERS.get(row["provider"].lower(), row["provider"])
-    if row["operation"] is not None:
-        row["operation"] = row["operation"].lower()
+    inside = oracle_dialects.inside_texts(values, dialect, as_text)
+    row |= {name: as_text(first(keys, resource)) for name, keys in columns.RESOURCE.items()}
+    row |= {name: as_text(first(keys, values, resource)) for name, keys in columns.WHO.items()}
+    row |= {name: as_text(first(keys, values)) for name, keys in (columns.LABELS | columns.TEXTS).items()}
+    row |= {name: said for name, said in inside.items() if name in row and row[name] is None and name in OF_TEXT}
+    row |= {name: seconds_of(values, name) for name in columns.NUMBERS}
+    row["provider"] = oracle_dialects.provider_of(row["provider"], row, dialect)
+    row["operation"] = operation
+    row["finish_reasons"] = reasons_of(row["finish_reasons"])
     if row["stream"] is not None:
         row["stream"] = {"true": "true", "false": "false"}.get(row["stream"].lower())
-    reported = as_number(first(dialects.REPORTED_COST, values))
+    reported = as_number(first(columns.REPORTED_COST, values))
+    if reported is None and "reported_cost_usd" in inside:
+        reported = as_number(AnyValue(string_value=inside["reported_cost_usd"]))
     if reported is not None and 0 <= reported < REPORTED_COST_USD_MAX:
         row["reported_cost_usd"] = Decimal(round(reported * PICO)) / PICO
-    dialect = dialects.dialect_of(scope[0])
     started, ended, parent = span.start_time_unix_nano, span.end_time_unix_nano, span.parent_span_id
     return (
         row
-        | usage(values, dialect, row["operation"])
+        | usage(values, row, inside, dialect, span.name)
         | {
             "tenant": sender.tenant,
             "api_key_id": sender.api_key_id or None,
@@ -222,7 +247,7 @@ def row_of(
 
 def expected(bodies: Sequence[bytes | ExportTraceServiceRequest], *, keep_content: bool = False) -> dict[str, Any]:
     """What `process` must say of a group of bodies without any step, all of them of SENDER."""
-    rows, request, failures = [], [], []
+    rows, request, failures, others = [], [], [], 0
     rejections: Counter[tuple[int, str]] = Counter()
     left_out: Counter[str] = Counter()
     for number, body in enumerate(bodies):
@@ -236,13 +261,23 @@ def expected(bodies: Sequence[bytes | ExportTraceServiceRequest], *, keep_conten
             for scope_spans in resource_spans.scope_spans:
                 scope = (scope_spans.scope.name, scope_spans.scope.version)
                 for span in scope_spans.spans:
-                    fault, reason = fault_of(span), left_out_of(by_key(span.attributes))
+                    values, service = by_key(span.attributes), as_text(resource.get("service.name"))
+                    dialect = oracle_dialects.speaker_of(scope[0], service, span.name, values)
+                    values = oracle_dialects.put_into_words(values, dialect)
+                    operation = oracle_dialects.operation_of(values, dialect, span.name, as_text)
+                    repeats = oracle_dialects.shows(dialect.repeats, values, span.name, as_text)
+                    fault, reason = fault_of(span), left_out_of(values, operation, repeats=repeats)
                     if fault:
                         rejections[number, fault] += 1
+                    elif reason == "kept":
+                        others += 1
                     elif reason:
                         left_out[reason] += 1
                     else:
-                        rows.append(row_of(span, resource, scope, SENDER, keep_content=keep_content))
+                        told = row_of(
+                            span, values, operation, dialect, resource, scope, SENDER, keep_content=keep_content
+                        )
+                        rows.append(told)
                         request.append(number)
     return {
         "rows": rows,
@@ -250,20 +285,24 @@ def expected(bodies: Sequence[bytes | ExportTraceServiceRequest], *, keep_conten
         "failures": failures,
         "rejections": dict(rejections),
         "left_out": dict(left_out),
+        "others": others,
     }
 
 
 # The product, asked the same ----------------------------------------------------------------------------------------
 
 
-def traces(bodies: Sequence[bytes], senders: Sequence[Sender]) -> Group:
-    """Trace requests that came alone."""
-    return Group("traces", bodies, senders, np.arange(len(bodies)))
+def traces(bodies: Sequence[bytes], senders: Sequence[Sender], signal: Signal = "traces") -> Group:
+    """Requests of one signal that came alone."""
+    return Group(signal, bodies, senders, np.arange(len(bodies)))
 
 
-def processed(bodies: Sequence[bytes], steps: Sequence[Step] = (), *, keep_content: bool = False) -> Processed:
+def processed(
+    bodies: Sequence[bytes], steps: Sequence[Step] = (), *, keep_content: bool = False, signal: Signal = "traces"
+) -> Processed:
     """The bodies through the product, all of them of SENDER."""
-    return process([traces(bodies, [SENDER] * len(bodies))], INGESTED_US, steps, keep_content=keep_content)
+    group = traces(bodies, [SENDER] * len(bodies), signal)
+    return process([group], INGESTED_US, steps, keep_content=keep_content)
 
 
 def answered(bodies: Sequence[bytes], *, keep_content: bool = False) -> dict[str, Any]:
@@ -279,6 +318,7 @@ def answered(bodies: Sequence[bytes], *, keep_content: bool = False) -> dict[str
         "failures": sorted(result.failures),
         "rejections": {(rejection.request, rejection.reason): rejection.spans for rejection in result.rejections},
         "left_out": dict(result.left_out),
+        "others": result.spans.num_rows,
     }
 
 

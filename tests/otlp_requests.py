@@ -4,20 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from spanledger.processors import dialects
 from spanledger.processors.classify import EARLIEST_NS, LATEST_NS
+from spanledger.processors.dialects import columns
+from spanledger.processors.dialects.operations import SAYING
+from spanledger.processors.dialects.registry import DIALECTS
 
 STARTED_NS = 1_795_000_000_123_456_789
-WANTED = {
-    key
-    for table in (dialects.LABELS, dialects.TEXTS, dialects.WHO, dialects.COUNTS, dialects.NUMBERS)
-    for keys in table.values()
-    for key in keys
-} | set(dialects.REPORTED_COST)
+WANTED = {*columns.COLUMN_OF, *columns.HELPERS, *SAYING}
 """The keys of a span's attributes that a column wants."""
 
 
@@ -74,6 +73,26 @@ def body(*spans: Span, scope: str = "", version: str = "", resource: Mapping[str
     return message.SerializeToString()
 
 
+def log_body(
+    event: str, attributes: Mapping[str, Any], *, scope: str = "", resource: Mapping[str, Any] | None = None,
+    said: Any = None, **fields: Any,
+) -> bytes:  # fmt: skip
+    """A request with one event; `said` is its body."""
+    good = {
+        "trace_id": bytes(range(1, 17)),
+        "span_id": bytes(range(0xA1, 0xA9)),
+        "time_unix_nano": STARTED_NS,
+        "event_name": event,
+    }
+    record = LogRecord(attributes=pairs(attributes.items()), body=value(said), **(good | fields))
+    message = ExportLogsServiceRequest()
+    resource_logs = message.resource_logs.add()
+    resource_logs.resource.attributes.extend(pairs((resource or {}).items()))
+    scope_logs = resource_logs.scope_logs.add(log_records=[record])
+    scope_logs.scope.name = scope
+    return message.SerializeToString()
+
+
 def sized(tag: bytes, content: bytes, spare: int = 0) -> bytes:
     """A field with its length, which is written with `spare` bytes more than it needs."""
     size, prefix = len(content), b""
@@ -125,10 +144,15 @@ def mended(request: bytes) -> ExportTraceServiceRequest:
 
 # Requests at random -------------------------------------------------------------------------------------------------
 
-KEYS = sorted(WANTED) + sorted({key for keys in dialects.RESOURCE.values() for key in keys})
-BASIC = [*dialects.COUNTS["input_tokens"], *dialects.COUNTS["output_tokens"]] * 3
+OF_DIALECTS = sorted(
+    {key for row in DIALECTS for key in (*row.words, *row.marks, *(text[0] for text in row.texts))}
+    | {sign.key for row in DIALECTS for sign in (*row.guesses, *row.hides_cache, *row.repeats)} - {""}
+)
+NAMES = ("", "chat m", *sorted({name.rstrip("*") for row in DIALECTS for name in (*row.operations, *row.events)}))
+KEYS = sorted(WANTED) + sorted({key for keys in columns.RESOURCE.values() for key in keys})
+BASIC = [*columns.COUNTS["input_tokens"], *columns.COUNTS["output_tokens"]] * 3
 OTHER_KEYS = ("", "app.note", "naïve ключ", 'quoted "key"', "gen_ai.input.messages", "llm.prompts.0.content", "x\n\0")
-SCOPES = ("", "my.app", *(scope for dialect in dialects.DIALECTS for scope in dialect.scopes))
+SCOPES = ("", "my.app", *(scope for dialect in DIALECTS for scope in dialect.scopes))
 OPERATIONS = ("Chat", "embeddings", "invoke_agent", "execute_tool", "dance", "")
 TIMES = (0, 1, EARLIEST_NS - 1, EARLIEST_NS, STARTED_NS - 1, LATEST_NS - 1, LATEST_NS, 2**63 - 1, 2**63, 2**64 - 1)
 GARBAGE = (b"\xff", b"\x00", b"\x0a\x05abc", b"\x0c", b"<html>", b'{"resourceSpans": []}', b"\x08\x01", b"")
@@ -136,6 +160,17 @@ GARBAGE = (b"\xff", b"\x00", b"\x0a\x05abc", b"\x0c", b"<html>", b'{"resourceSpa
 texts = st.one_of(
     st.text(max_size=12),
     st.sampled_from(["", " ", "gpt-5", "OpenAI", "azure.openai", "true", "False", "1", "007", " 12 ", "-3", "+4.00"]),
+    st.sampled_from(
+        ["LLM", '"AGENT"', "ai.streamText.doStream", "InvokeModel", "openai/gpt-5", "msg_01aB", '["stop"]']
+    ),
+    st.sampled_from(
+        [
+            "{'prompt_tokens': 7, 'completion_tokens': 5, 'cached_tokens': 3}",
+            '{"input_tokens": 9, "output_tokens": 12345678901234567890, "total_tokens": 12, "total": 0.5}',
+            '{"id":"chatcmpl-9aB","usage":{"cache_read_input_tokens":4}}',
+            "{'completion_tokens_details': {'accepted_prediction_tokens': None}, 'prompt_tokens_details': None}",
+        ]
+    ),
     st.sampled_from(
         ["1e3", ".5", "5.", "1e999", "nan", "9" * 19, "\x00\x1f\x7f\u2028😀", "\\\"'", "x" * 255, "é" * 200]
     ),
@@ -179,9 +214,9 @@ wire_values = st.lists(
 )
 """AnyValues as bytes in any writing that protobuf reads: padded lengths, several members, unknown fields."""
 usage_pairs = st.builds(
-    KeyValue, key=st.sampled_from([key for keys in dialects.COUNTS.values() for key in keys] + BASIC), value=numbers
+    KeyValue, key=st.sampled_from([key for keys in columns.COUNTS.values() for key in keys] + BASIC), value=numbers
 )
-any_pairs = st.builds(KeyValue, key=st.sampled_from([*KEYS * 3, *OTHER_KEYS * 5]) | texts, value=anything)
+any_pairs = st.builds(KeyValue, key=st.sampled_from([*KEYS * 2, *OF_DIALECTS, *OTHER_KEYS * 5]) | texts, value=anything)
 
 
 def mostly(good: Any, *odd: Any) -> st.SearchStrategy[Any]:
@@ -194,6 +229,7 @@ spans = st.builds(
     said=mostly("chat", *OPERATIONS, None).map(lambda name: pairs([("gen_ai.operation.name", name)] if name else [])),
     usage=st.lists(usage_pairs, min_size=2, max_size=7),
     others=st.lists(any_pairs, min_size=1, max_size=8),
+    name=st.sampled_from(NAMES),
     trace_id=mostly(b"\x01" * 15 + b"\xfe", b"", bytes(16), b"\x01" * 8, b"\x00" * 15 + b"\x01", b"\x01" * 17),
     span_id=mostly(b"\xab" * 8, b"", bytes(8), b"\x01" * 7, b"\xff" * 16),
     parent_span_id=mostly(b"", b"\xcd" * 8, bytes(8), b"abc"),

@@ -160,7 +160,7 @@ def test_a_report_is_what_the_command_prints(api: Api) -> None:
 
 def test_the_api_describes_itself(serve: Callable[..., Api], tmp_path: Path) -> None:
     described = serve(with_key(tmp_path)[0]).client.get("/api/v1/openapi.json").json()
-    assert set(described["paths"]) == {"/api/v1/sql", "/api/v1/report"}
+    assert set(described["paths"]) == {"/api/v1/sql", "/api/v1/report", "/api/v1/reconcile"}
     assert described["info"]["title"] == "Spanledger"
 
 

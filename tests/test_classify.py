@@ -2,19 +2,32 @@
 
 import pytest
 
-from spanledger.processors.classify import EARLIEST_NS, FAULTS, LATEST_NS, LEFT_OUT, classify
+from spanledger.processors.classify import EARLIEST_NS, FAULTS, LATEST_NS, LEFT_OUT, Classes, classify
 from spanledger.processors.decode import decode
-from spanledger.processors.dialects import BILLABLE, COUNTS, ROLL_UPS
+from spanledger.processors.dialects.columns import COUNTS, LABELS
+from spanledger.processors.dialects.operations import BILLABLE, NO_OUTPUT, ROLL_UPS, SAYING
+from spanledger.processors.events import events as events_of
 from spanledger.processors.spans import spans as spans_of
-from tests.otlp_requests import STARTED_NS, body, span
+from tests.otlp_requests import STARTED_NS, body, log_body, span
 
 
-def class_of(attributes: dict[str, object], **fields: object) -> str:
-    """ "call", the reason for leaving the span out, or its fault."""
-    classes = classify(spans_of(decode("traces", [body(span(attributes, **fields))])))
+def class_of(attributes: dict[str, object], scope: str = "", *, keep_all_spans: bool = False, **fields: object) -> str:
+    """ "call", "span" for what is kept beside calls, the reason for leaving the span out, or its fault."""
+    records = spans_of(decode("traces", [body(span(attributes, **fields), scope=scope)]))
+    return told(classify(records, keep_all_spans=keep_all_spans))
+
+
+def class_of_event(name: str, attributes: dict[str, object], scope: str = "", **fields: object) -> str:
+    """The same of an event."""
+    return told(classify(events_of(decode("logs", [log_body(name, attributes, scope=scope, **fields)]))))
+
+
+def told(classes: Classes) -> str:
     (fault,), (left_out,), (call,) = classes.fault.tolist(), classes.left_out.tolist(), classes.calls.tolist()
-    assert call == (not fault and not left_out)
-    return FAULTS[fault - 1] if fault else LEFT_OUT[left_out - 1] if left_out else "call"
+    (kept,) = classes.kept.tolist()
+    assert kept == (not fault and not left_out)
+    assert kept or not call
+    return FAULTS[fault - 1] if fault else LEFT_OUT[left_out - 1] if left_out else "call" if call else "span"
 
 
 @pytest.mark.parametrize("operation", sorted(BILLABLE))
@@ -24,19 +37,101 @@ def test_what_a_vendor_bills_is_a_call_in_any_case(operation):
 
 
 @pytest.mark.parametrize("operation", sorted(ROLL_UPS))
-def test_a_roll_up_is_no_call_even_with_a_model_and_usage(operation):
-    assert class_of(
-        {"gen_ai.operation.name": operation, "gen_ai.request.model": "m", "gen_ai.usage.input_tokens": 9}
-    ) == ("roll_up")
+def test_a_roll_up_is_kept_and_no_call_even_with_a_model_and_usage(operation):
+    usage = {"gen_ai.request.model": "m", "gen_ai.usage.input_tokens": 9}
+    assert class_of({"gen_ai.operation.name": operation} | usage) == "span"
 
 
 @pytest.mark.parametrize("operation", ["dance", "create_memory", "chat ", "chat,completion", 1, True, ["chat", "x"]])
-def test_an_operation_that_no_list_names_is_left_out_under_a_reason_of_its_own(operation):
-    assert class_of({"gen_ai.operation.name": operation}) == "unknown_operation"
+def test_an_operation_that_no_list_names_is_kept_and_no_call(operation):
+    assert class_of({"gen_ai.operation.name": operation, "gen_ai.usage.input_tokens": 9}) == "span"
+
+
+@pytest.mark.parametrize(("key", "value"), [(key, value) for key, values in SAYING.items() for value in values])
+def test_each_emitters_word_for_what_it_did_is_understood_in_any_case(key, value):
+    means = SAYING[key][value]
+    expected = "call" if means in BILLABLE else "span" if means else "says_nothing"
+    assert class_of({key: value}) == class_of({key: value.upper()}) == expected
+
+
+def test_a_kind_that_is_written_as_json_is_the_same():
+    assert class_of({"mlflow.spanType": '"CHAT_MODEL"'}) == "call"
+
+
+def test_the_first_key_that_says_an_operation_decides():
+    assert class_of({"openinference.span.kind": "LLM", "gen_ai.operation.name": "invoke_agent"}) == "span"
+    assert class_of({"openinference.span.kind": "LLM", "gen_ai.operation.name": ""}) == "call"
+    assert class_of({"langsmith.span.kind": "retriever", "gen_ai.operation.name": "embeddings"}) == "span"
+
+
+@pytest.mark.parametrize(
+    ("scope", "name", "attributes", "expected"),
+    [
+        ("haystack", "haystack.pipeline.run", {}, "span"),
+        ("haystack", "other", {}, "not_genai"),
+        ("my.app", "haystack.pipeline.run", {}, "not_genai"),
+        ("vllm.llm_engine", "llm_request", {}, "call"),
+        ("litellm", "raw_gen_ai_request", {}, "says_nothing"),
+        ("litellm", "raw_gen_ai_request", {"llm.openai.usage": "{}"}, "call"),
+        ("kong", "kong.gen_ai", {}, "call"),
+        ("kong", "kong.gen_ai", {"gen_ai.tool.call.id": "call_1"}, "span"),
+        ("kong", "kong.balancer", {}, "says_nothing"),
+        ("Experimental.Microsoft.Extensions.AI", "orchestrate_tools", {"gen_ai.operation.name": "chat"}, "span"),
+    ],
+)
+def test_where_no_attribute_says_an_operation_the_name_does_in_its_emitters_words(scope, name, attributes, expected):
+    assert class_of(attributes, scope, name=name) == expected
+
+
+@pytest.mark.parametrize("keep_all_spans", [False, True])
+def test_spans_that_are_no_genai_are_kept_only_where_the_operator_wants_them(keep_all_spans):
+    assert class_of({}, keep_all_spans=keep_all_spans) == ("span" if keep_all_spans else "not_genai")
+    noise = class_of({}, "litellm", name="raw_gen_ai_request", keep_all_spans=keep_all_spans)
+    assert noise == ("span" if keep_all_spans else "says_nothing")
+    assert class_of({}, keep_all_spans=keep_all_spans, trace_id=b"") == FAULTS[0]
+
+
+DETAILS = "gen_ai.client.inference.operation.details"
+USED = {"gen_ai.usage.input_tokens": 9}
+
+
+@pytest.mark.parametrize("scope", ["", "my.app", "gcp.vertex.agent", "openlit.instrumentation.openai"])
+def test_the_details_event_is_a_call_whoever_sends_it(scope):
+    assert class_of_event(DETAILS, USED, scope) == "call"
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ({}, "says_nothing"),
+        ({"gen_ai.request.model": "m"}, "says_nothing"),
+        ({"gen_ai.response.id": "resp_1"}, "call"),
+        ({"error.type": "timeout"}, "call"),
+        ({"gen_ai.usage.output_tokens": 0}, "call"),
+    ],
+)
+def test_an_event_that_tells_of_no_outcome_is_but_the_beginning_of_a_call(said, expected):
+    assert class_of_event(DETAILS, said) == expected
+
+
+@pytest.mark.parametrize(
+    "name", ["gen_ai.choice", "gen_ai.user.message", "gen_ai.client.operation.exception", "exception", "chat", ""]
+)
+@pytest.mark.parametrize("scope", ["", "gcp.vertex.agent", "litellm"])
+def test_any_other_event_is_none_even_with_the_attributes_of_a_call(name, scope):
+    said = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m", "gen_ai.usage.input_tokens": 9}
+    assert class_of_event(name, said, scope) == "not_genai"
+
+
+@pytest.mark.parametrize("ids", [{}, {"trace_id": b""}, {"span_id": bytes(8)}, {"trace_id": b"short", "span_id": b""}])
+def test_an_event_needs_no_ids_but_a_time(ids):
+    assert class_of_event(DETAILS, USED, **ids) == "call"
+    assert class_of_event(DETAILS, USED, **ids, time_unix_nano=0) == "the start time is missing"
+    assert class_of_event(DETAILS, USED, **ids, time_unix_nano=5) == FAULTS[3]
 
 
 @pytest.mark.parametrize("operation", [..., "", None, b"chat", {"chat": 1}, []])
-@pytest.mark.parametrize("model", ["gen_ai.request.model", "gen_ai.response.model"])
+@pytest.mark.parametrize("model", ["gen_ai.request.model", *LABELS["response_model"]])
 @pytest.mark.parametrize("count", [*COUNTS["input_tokens"], *COUNTS["output_tokens"]])
 def test_without_an_operation_a_model_with_a_count_is_a_call(operation, model, count):
     said = {} if operation is ... else {"gen_ai.operation.name": operation}
@@ -92,4 +187,5 @@ def test_of_two_faults_the_first_is_told():
 
 def test_no_name_of_an_operation_is_on_both_lists():
     assert not BILLABLE & ROLL_UPS
+    assert NO_OUTPUT <= BILLABLE
     assert all(name == name.lower() for name in BILLABLE | ROLL_UPS)

@@ -24,9 +24,13 @@ from spanledger.processors.price import STATUSES
 from spanledger.receiver.contract import Request, Stored
 from spanledger.storage import gate, schema
 from spanledger.storage.ledger import Ledger
+from tests.otlp_metrics import CLAUDE, counter, metric_body, number
 
 ROOT = Path(__file__).resolve().parent.parent
-PAGES = ("README.md", "CONTRIBUTING.md", "docs/configuration.md", "docs/sql.md", "docs/troubleshooting.md")
+PAGES = (
+    "README.md", "CONTRIBUTING.md", "docs/configuration.md", "docs/dialects.md", "docs/reconcile.md", "docs/sql.md",
+    "docs/troubleshooting.md",
+)  # fmt: skip
 """Pages for users and contributors; ARCHITECTURE.md is about reasons."""
 
 
@@ -124,6 +128,8 @@ def ledger(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     for day in play(Story(datetime(2026, 11, 20, 23, tzinfo=UTC), days=3, calls_per_day=100)):
         request = Request(encode_spans(day.spans).SerializeToString(), "default")
         assert list(store(prepare([request]))) == [Stored()]
+    (answer,) = store(prepare([Request(metric_body(counter(CLAUDE, number(1, {}))), "default", signal="metrics")]))
+    assert answer == Stored()
     (answer,) = store(prepare([Request(NO_IDS.SerializeToString(), "default")]))
     assert isinstance(answer, Stored)
     assert answer.rejected == 1
@@ -136,6 +142,13 @@ def test_the_types_of_the_columns_are_those_of_the_ledger(generate: ModuleType, 
         rows = reader.query("describe calls").to_pylist()
     held = {row["column_name"]: row["column_type"].replace("TIMESTAMP WITH TIME ZONE", "TIMESTAMPTZ") for row in rows}
     assert held == {name: generate.sql_type(name, kind) for name, kind in (schema.COLUMNS | schema.DERIVED).items()}
+
+
+def test_the_columns_of_usage_points_all_have_a_meaning(ledger: Ledger) -> None:
+    with ledger.reader() as reader:
+        columns = reader.query("select * from usage_points limit 0").column_names
+    own = [name for name in columns if name not in schema.COLUMNS or name in schema.POINT_FACTS]
+    assert [name for name in own if f"`{name}`" not in page("docs/reconcile.md")] == []
 
 
 QUESTIONS = re.findall(r"```sql\n(.*?)```", EVERYTHING, re.DOTALL)

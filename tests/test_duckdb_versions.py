@@ -17,11 +17,12 @@ import os, sys
 from pathlib import Path
 import duckdb
 from spanledger.storage.ledger import Ledger
+from spanledger.storage.schema import Ranks
 from tests.records import free, many
 
 folder, turn, end = Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
 ledger = Ledger.open(folder)
-merged = ledger.merge(many({CALLS} * (turn + 1)), price=free, ranks={{}})
+merged = ledger.merge(many({CALLS} * (turn + 1)), price=free, ranks=Ranks({{}}))
 with ledger.reader() as reader:
     (held,) = reader.query("select count(*) as calls, count(distinct call_id) as ids from calls").to_pylist()
 print(duckdb.__version__, merged.calls, merged.repeated, held["calls"], held["ids"], flush=True)

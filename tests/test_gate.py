@@ -85,7 +85,7 @@ ORDINARY = [
     "SELECT 1::HUGEINT, 1.5::DOUBLE, x::VARCHAR[], {'a': 1}::STRUCT(a BIGINT), 'x'::ENUM('x') FROM (SELECT [1] x)",
 ]
 
-TABLES = "the tables are calls, observations, rejections, spans"
+TABLES = "the tables are calls, observations, rejections, spans, usage_points"
 
 REFUSED = {
     # files

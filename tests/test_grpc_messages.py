@@ -15,10 +15,10 @@ import grpc
 import pytest
 
 from spanledger.receiver.contract import Answer, Request, Stored
-from spanledger.receiver.grpc_server import TRACES, GrpcServer
+from spanledger.receiver.grpc_server import GrpcServer
 from spanledger.receiver.keys import Keys, create
 from spanledger.receiver.limits import Limits
-from tests.grpc_serving import TIMEOUT_S, a_request, connected, export, failed_export, retry_after_s, serving
+from tests.grpc_serving import TIMEOUT_S, TRACES, a_request, connected, export, failed_export, retry_after_s, serving
 from tests.sinks import Sink
 
 

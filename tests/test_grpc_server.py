@@ -9,8 +9,6 @@ import grpc
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import MetricsServiceStub
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTracePartialSuccess,
     ExportTraceServiceRequest,
@@ -20,11 +18,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from spanledger.receiver.contract import Answer, Busy, Refused, Request, Stored, TooLarge, Unavailable
-from spanledger.receiver.grpc_server import TRACES, GrpcServer
+from spanledger.receiver.grpc_server import GrpcServer
 from spanledger.receiver.intake import Intake
 from spanledger.receiver.keys import Keys, create
 from spanledger.receiver.limits import Limits
-from tests.grpc_serving import TIMEOUT_S, a_request, connected, export, failed_export, retry_after_s, serving
+from tests.grpc_serving import TIMEOUT_S, TRACES, a_request, connected, export, failed_export, retry_after_s, serving
 from tests.sinks import Sink
 
 
@@ -161,21 +159,6 @@ def test_while_stopping_clients_are_told_to_come_back(sink):
     finally:
         server.stop(0)
     assert (error.code(), retry_after_s(error)) == (grpc.StatusCode.UNAVAILABLE, 5.0)
-
-
-@pytest.mark.parametrize(("stub", "what"), [(LogsServiceStub, "logs"), (MetricsServiceStub, "metrics")])
-def test_other_signals_are_unimplemented(server, stub, what):
-    with connected(server) as channel, pytest.raises(grpc.RpcError) as failed:
-        stub(channel).Export(_empty_request(what), timeout=TIMEOUT_S)
-    assert failed.value.code() is grpc.StatusCode.UNIMPLEMENTED
-    assert failed.value.details() == f"Spanledger does not take {what}: send traces."
-
-
-def _empty_request(what: str):
-    from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-
-    return ExportLogsServiceRequest() if what == "logs" else ExportMetricsServiceRequest()
 
 
 @pytest.mark.parametrize(

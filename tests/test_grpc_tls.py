@@ -6,12 +6,12 @@ from pathlib import Path
 import grpc
 import pytest
 
-from spanledger.receiver.grpc_server import TRACES, GrpcServer
+from spanledger.receiver.grpc_server import GrpcServer
 from spanledger.receiver.keys import Keys
 from spanledger.receiver.limits import Limits
 from spanledger.receiver.tls import Tls
 from tests.certificates import make_certificates
-from tests.grpc_serving import TIMEOUT_S, a_request, failed_export, serving
+from tests.grpc_serving import TIMEOUT_S, TRACES, a_request, failed_export, serving
 from tests.sinks import Sink
 
 

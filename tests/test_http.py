@@ -155,6 +155,36 @@ def test_a_key_says_whose_the_request_is(keyed):
     assert {(request.tenant, bool(request.api_key_id)) for request in service.sink.stored} == {("acme", True)}
 
 
+def test_a_key_may_stand_in_the_query_for_senders_without_headers(keyed):
+    service, sender, _ = keyed
+    headers = {"content-type": PROTOBUF}
+    for query, status in ((f"key={sender}", 200), (f"a=b&key={sender}&key=x", 200), ("key=wrong", 401), ("key=", 401)):
+        assert service.client.post(f"/v1/logs?{query}", content=b"", headers=headers).status_code == status
+    assert {request.tenant for request in service.sink.stored} == {"acme"}
+
+
+def test_a_key_in_the_headers_counts_before_one_in_the_query(keyed):
+    service, sender, reader = keyed
+    response = service.client.post(
+        f"/v1/traces?key={sender}", content=b"", headers={"content-type": PROTOBUF, "x-api-key": reader}
+    )
+    assert response.status_code == 403
+
+
+OURS = ("spanledger", "uvicorn", "asyncio")
+"""Loggers of the server; the client of these tests logs its own URLs."""
+
+
+def test_a_key_in_the_query_is_never_logged(keyed, caplog, capfd):
+    service, sender, _ = keyed
+    with caplog.at_level("DEBUG"):
+        for content in (b"", b"x" * 10, b"{"):
+            for kind in (PROTOBUF, JSON, "text/plain"):
+                service.client.post(f"/v1/metrics?key={sender}", content=content, headers={"content-type": kind})
+    assert sender not in "".join(record.getMessage() for record in caplog.records if record.name.startswith(OURS))
+    assert sender not in "".join(capfd.readouterr())
+
+
 # Paths and methods
 
 
@@ -164,21 +194,23 @@ def test_other_methods_are_answered_405_with_the_one_that_works(serve, method):
     assert (response.status_code, response.headers["allow"]) == (405, "POST")
 
 
-@pytest.mark.parametrize("path", ["/v1/logs", "/v1/metrics", "/v1development/profiles", "/prefix/v1/logs"])
+@pytest.mark.parametrize("path", ["/v1development/profiles", "/prefix/v1development/profiles"])
 @pytest.mark.parametrize("content_type", [PROTOBUF, JSON])
 def test_signals_that_are_not_received_are_answered_501(serve, path, content_type):
     response = serve().client.post(path, content=b"{}", headers={"content-type": content_type})
     assert (response.status_code, response.headers["content-type"]) == (501, content_type)
     assert status_of(response) == Status(
         code=code_pb2.UNIMPLEMENTED,
-        message="Of OTLP only traces are received here: send to /v1/traces, or switch this exporter off.",
+        message="Of OTLP /v1/traces, /v1/logs, /v1/metrics are received here: switch the exporter of this signal off.",
     )
 
 
 def test_there_is_nothing_else_without_a_fallback(serve):
     response = serve().client.get("/")
     assert (response.status_code, status_of(response).code) == (404, code_pb2.NOT_FOUND)
-    assert status_of(response).message == "There is nothing here: OTLP is received at /v1/traces."
+    assert (
+        status_of(response).message == "There is nothing here: OTLP is received at /v1/traces, /v1/logs, /v1/metrics."
+    )
 
 
 def test_a_fallback_gets_everything_else(serve):

@@ -7,8 +7,9 @@ from decimal import Decimal
 import pyarrow as pa
 import pytest
 
-from spanledger.processors.dialects import PROVIDERS
-from spanledger.processors.normalise import NO_OUTPUT, hex_text
+from spanledger.processors.dialects.operations import NO_OUTPUT
+from spanledger.processors.dialects.providers import PROVIDERS
+from spanledger.processors.ids import hex_text
 from spanledger.storage.schema import CALLS, COSTS
 from tests.oracle import EPOCH, INGESTED_US, call, calls, processed
 from tests.otlp_requests import STARTED_NS, body, span
@@ -71,6 +72,42 @@ def test_an_alias_of_a_provider_becomes_its_name(alias, name):
 
 def test_a_provider_that_is_no_alias_stays_as_it_was_said():
     assert call({"gen_ai.provider.name": "My-Gateway"})["provider"] == "My-Gateway"
+
+
+@pytest.mark.parametrize(
+    ("sent", "stored"),
+    [
+        ({"gen_ai.system": "strands-agents", "gen_ai.request.model": "gpt-5-mini"}, "openai"),
+        (
+            {"gen_ai.system": "LangChain", "gen_ai.response.model": "claude-opus-4", "gen_ai.request.model": "x"},
+            "anthropic",
+        ),
+        ({"gen_ai.provider.name": "github", "gen_ai.request.model": "gemini-2.5-pro"}, "gcp.gemini"),
+        ({"gen_ai.system": "crewai", "gen_ai.request.model": "my-model"}, None),
+        ({"gen_ai.system": "crewai"}, None),
+        ({"gen_ai.request.model": "gpt-5-mini"}, None),
+    ],
+)
+def test_of_a_name_that_is_no_provider_the_model_tells_whose_it_is(sent, stored):
+    assert call(sent)["provider"] == stored
+
+
+def test_an_emitter_of_one_vendor_need_not_name_it():
+    assert call({}, scope=BEDROCK)["provider"] == "aws.bedrock"
+    assert call({"gen_ai.system": "other"}, scope=BEDROCK)["provider"] == "other"
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ({"gen_ai.response.time_to_first_chunk": 0.5}, 0.5),
+        ({"ai.response.msToFirstChunk": 250}, 0.25),
+        ({"ai.response.msToFirstChunk": 250, "gen_ai.response.time_to_first_chunk": 0.5}, 0.5),
+        ({"ai.response.msToFirstChunk": "soon"}, None),
+    ],
+)
+def test_the_time_to_the_first_chunk_is_in_seconds_whatever_it_was_said_in(said, seconds):
+    assert call(said)["time_to_first_chunk_s"] == seconds
 
 
 def test_an_operation_is_lower_case():
@@ -171,7 +208,17 @@ def test_stream_is_true_false_or_not_said(said, stored):
 
 @pytest.mark.parametrize(
     ("said", "stored"),
-    [(["stop"], "stop"), (["stop", "tool_calls"], "stop,tool_calls"), ("stop", "stop"), ([], None), ("", None)],
+    [
+        (["stop"], "stop"),
+        (["stop", "tool_calls"], "stop,tool_calls"),
+        ("stop", "stop"),
+        ([], None),
+        ("", None),
+        ('["stop", "length"]', "stop,length"),
+        ("[]", None),
+        ("[stop", "[stop"),
+        ("[1]", "1"),
+    ],
 )
 def test_finish_reasons_are_joined(said, stored):
     assert call({"gen_ai.response.finish_reasons": said})["finish_reasons"] == stored

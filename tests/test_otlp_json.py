@@ -19,8 +19,10 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from spanledger.receiver.contract import Refused, TooLarge
-from spanledger.receiver.otlp_json import DEPTH_MAX, MARKS_MAX, to_json, traces_from_json
+from spanledger.receiver.otlp_json import DEPTH_MAX, MARKS_MAX, request_from_json, to_json
+from spanledger.receiver.signals import SIGNALS
 
+TRACES = SIGNALS[0]
 TRACE_ID, SPAN_ID = bytes(range(16)), bytes(range(8))
 
 # The example of the OTLP specification's repository in its essentials, as JavaScript senders write it.
@@ -69,7 +71,7 @@ EXAMPLE = {
 
 def parsed(document: Any) -> ExportTraceServiceRequest:
     body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return ExportTraceServiceRequest.FromString(traces_from_json(body))
+    return ExportTraceServiceRequest.FromString(request_from_json(TRACES, body))
 
 
 def span_with(**fields: Any) -> dict[str, Any]:
@@ -117,7 +119,7 @@ def test_the_example_of_the_specification_becomes_the_message_it_means():
 
 @pytest.mark.parametrize("body", [b"", b"{}", b'{"resourceSpans": []}', b'{"resourceSpans": null}'])
 def test_nothing_is_an_empty_request(body):
-    assert traces_from_json(body) == b""
+    assert request_from_json(TRACES, body) == b""
 
 
 def test_ids_are_hexadecimal_in_any_case():
@@ -278,7 +280,7 @@ def test_what_stood_in_a_wrong_place_is_not_repeated():
 )
 def test_what_is_not_json_is_refused(body):
     with pytest.raises(Refused, match=r"^The body is not JSON in UTF-8: .*line 1 column \d+ \(char \d+\)\.$"):
-        traces_from_json(body)
+        request_from_json(TRACES, body)
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -297,7 +299,7 @@ def test_values_may_be_nested_as_deep_as_protobuf_can_read_again():
 
 def test_more_values_than_memory_are_refused_before_they_are_read():
     with pytest.raises(TooLarge, match=f"^The JSON body has more than {MARKS_MAX} values: send smaller batches"):
-        traces_from_json(b'{"resourceSpans":[' + b"{}," * (MARKS_MAX // 2) + b"{}]}")
+        request_from_json(TRACES, b'{"resourceSpans":[' + b"{}," * (MARKS_MAX // 2) + b"{}]}")
 
 
 def test_answers_are_written_as_protobuf_maps_them_to_json():

@@ -7,13 +7,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1 import common_pb2
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue
 from opentelemetry.proto.logs.v1 import logs_pb2
+from opentelemetry.proto.metrics.v1 import metrics_pb2
 from opentelemetry.proto.resource.v1 import resource_pb2
 from opentelemetry.proto.trace.v1 import trace_pb2
 
 from spanledger.processors.otlp_messages import READ, Decoder
 from tests.otlp_requests import STARTED_NS, body, pairs, span, value
 
-MODULES = (common_pb2, resource_pb2, trace_pb2, trace_service_pb2, logs_pb2)
+MODULES = (common_pb2, resource_pb2, trace_pb2, trace_service_pb2, logs_pb2, metrics_pb2)
 
 
 def decoded(*requests: bytes, texts_as_bytes: bool = False) -> list[dict[str, object]]:

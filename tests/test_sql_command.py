@@ -110,7 +110,7 @@ def test_a_limit_cuts_and_says_so(run: Callable[..., Done], folder: Path) -> Non
     ("arguments", "exit_code", "sentence"),
     [
         (["sql", "DROP VIEW calls"], 1, "Only a statement that reads is allowed (SELECT, FROM, WITH, DESCRIBE); the "
-         "tables are calls, observations, rejections, spans.\n"),
+         "tables are calls, observations, rejections, spans, usage_points.\n"),
         (["sql", "SELECT nope FROM calls"], 1, 'Referenced column "nope" not found in FROM clause.\n'),
         (["sql", "--json", "--csv", "SELECT 1"], 2, "--json and --csv exclude each other.\n"),
         (["sql", "--url", "http://x", "SELECT 1"], 2, "--data and --url exclude each other: name the folder or the "

@@ -329,7 +329,7 @@ def test_a_second_signal_ends_it_at_once():
         "print('waiting', flush=True)\n"
         "stopping.wait()\n"
         "print('stopping', flush=True)\n"
-        "threading.Event().wait()\n"
+        "while True: threading.Event().wait(0.1)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     try:

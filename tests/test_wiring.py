@@ -12,6 +12,8 @@ from spanledger.receiver.contract import Answer, Refused, Request, Stored
 from spanledger.receiver.counters import Counters
 from spanledger.receiver.intake import Intake
 from spanledger.storage.ledger import Ledger
+from tests.otlp_logs import event, log_body
+from tests.otlp_metrics import CLAUDE, counter, metric_body, number
 from tests.otlp_requests import body, span
 
 
@@ -30,9 +32,9 @@ def request(number: int) -> Request:
     return Request(PAIRS.request(number), "default")
 
 
-def stored(ledger: Ledger) -> int:
+def stored(ledger: Ledger, table: str = "calls") -> int:
     with ledger.reader() as reader:
-        return reader.query("select count(*) as calls from calls").to_pylist()[0]["calls"]
+        return reader.query(f"select count(*) as rows from {table}").to_pylist()[0]["rows"]
 
 
 def test_a_request_that_is_no_message_is_refused_and_the_others_are_stored(ledger):
@@ -51,13 +53,73 @@ def test_what_was_sent_again_is_acknowledged_and_counted(ledger):
     assert counters.snapshot() == {"sent again": 8}, "two requests of two calls, twice"
 
 
-def test_what_is_no_call_is_counted_and_left_out(ledger):
+TOOL = Request(body(span({"gen_ai.operation.name": "execute_tool"})), "default")
+QUERY = Request(body(span({"db.system": "postgresql"}, name="SELECT")), "default")
+EVENT = {"event.name": "api_request", "model": "claude-opus-5-5", "input_tokens": 7, "output_tokens": 3}
+CLAUDE_CODE = "com.anthropic.claude_code.events"
+
+
+def test_what_is_around_calls_is_kept_beside_them(ledger):
+    prepare, store = wire(ledger)
+    assert store(prepare([request(0), TOOL])) == [Stored(), Stored()]
+    assert (stored(ledger), stored(ledger, "spans")) == (2, 1)
+
+
+def test_what_is_not_genai_is_counted_and_left_out(ledger):
     counters = Counters()
     prepare, store = wire(ledger, counters=counters)
-    tool = body(span({"gen_ai.operation.name": "execute_tool"}))
-    assert store(prepare([request(0), Request(tool, "default")])) == [Stored(), Stored()]
-    assert counters.snapshot() == {"left out: roll_up": 1}
-    assert stored(ledger) == 2
+    assert store(prepare([request(0), QUERY])) == [Stored(), Stored()]
+    assert counters.snapshot() == {"left out: not_genai": 1}
+    assert (stored(ledger), stored(ledger, "spans")) == (2, 0)
+
+
+def test_spans_that_are_not_genai_are_kept_where_the_operator_wants_all(ledger):
+    counters = Counters()
+    prepare, store = wire(ledger, keep_all_spans=True, counters=counters)
+    assert store(prepare([request(0), QUERY])) == [Stored(), Stored()]
+    assert counters.snapshot() == {}
+    assert (stored(ledger), stored(ledger, "spans")) == (2, 1)
+
+
+def test_requests_of_several_signals_in_one_group_get_their_own_answers(ledger):
+    prepare, store = wire(ledger)
+    group = [
+        Request(log_body(event(EVENT), scope=CLAUDE_CODE), "default", signal="logs"),
+        request(0),
+        Request(b"\xff", "default", signal="metrics"),
+        Request(b"", "default", signal="metrics"),
+        Request(b"\xff", "default", signal="logs"),
+    ]
+    answers = store(prepare(group))
+    assert [type(answer) for answer in answers] == [Stored, Stored, Refused, Stored, Refused]
+    assert "no ExportMetricsServiceRequest" in str(answers[2])
+    assert "no ExportLogsServiceRequest" in str(answers[4])
+    assert stored(ledger) == 3
+
+
+@pytest.mark.parametrize(
+    ("signal", "bad", "piece"),
+    [
+        ("traces", body(span({"gen_ai.operation.name": "chat"}, start_time_unix_nano=0)), "span"),
+        ("logs", log_body(event(EVENT, time_unix_nano=0), scope=CLAUDE_CODE), "log record"),
+    ],
+)
+def test_what_can_never_be_stored_is_said_in_the_words_of_its_signal(ledger, signal, bad, piece):
+    prepare, store = wire(ledger)
+    (answer,) = store(prepare([Request(bad, "default", signal=signal)]))
+    assert answer == Stored(rejected=1, message=f"1 {piece} left out: the start time is missing")
+
+
+def test_metrics_are_kept_beside_the_calls_and_what_they_tell_of_other_things_is_counted(ledger):
+    counters = Counters()
+    prepare, store = wire(ledger, counters=counters)
+    said = [counter(CLAUDE, number(7, {"type": "input"}), number(-1, {})), counter("http.requests", number(1, {}))]
+    metrics = Request(metric_body(*said), "default", signal="metrics")
+    told = Stored(rejected=1, message="1 data point left out: the value of the data point is negative")
+    for _ in range(2):
+        assert store(prepare([request(0), metrics])) == [Stored(), told]
+    assert (stored(ledger), stored(ledger, "usage_points")) == (2, 1)
+    assert counters.snapshot() == {"left out: other_metric": 2, "sent again": 3}, "two calls and a point"
 
 
 def test_the_same_requests_in_every_group_do_not_lock_the_intake_up(ledger):

@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,25 +20,28 @@ INSTALL_TIMEOUT_S = 240
 
 
 class InstallerMissingError(Exception):
-    """There is no uv on this machine; the message says how to get it."""
+    """What a program under test needs cannot be installed on this machine; the message says why."""
 
 
 def environment_python(name: str) -> Path:
     """The interpreter of the environment for `requirements/<name>.txt`, made when it is not there yet.
 
-    Raises `InstallerMissingError` without uv, and `subprocess.CalledProcessError` when a package cannot be installed.
+    Raises `InstallerMissingError` without uv, and when a package cannot be installed.
     """
     requirements = REQUIREMENTS / f"{name}.txt"
     identity = hashlib.sha256(requirements.read_bytes() + sys.version.encode()).hexdigest()[:16]
     folder = CACHE / f"{name}-{identity}"
     python = Path("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if not folder.exists():
-        uv = _uv()
+        uv = uv_command()
         CACHE.mkdir(parents=True, exist_ok=True)
         # Made beside and renamed when complete: an interrupted install is never taken for an environment.
         making = CACHE / f"{folder.name}.{os.getpid()}"
-        _run(uv, "venv", "--quiet", "--relocatable", "--no-project", "--python", sys.executable, str(making))
-        _run(uv, "pip", "install", "--quiet", "--python", str(making / python), "--requirement", str(requirements))
+        venv = ("venv", "--quiet", "--relocatable", "--no-project", "--python", sys.executable)
+        # --no-deps: the file pins everything, and some packages refuse in words what works in deeds.
+        install = ("pip", "install", "--quiet", "--no-deps", "--compile-bytecode", "--python", str(making / python))
+        install_or_clear([*uv, *venv, str(making)], making, making.parent)
+        install_or_clear([*uv, *install, "--requirement", str(requirements)], making, making.parent)
         try:
             making.rename(folder)
         except OSError:
@@ -47,7 +51,7 @@ def environment_python(name: str) -> Path:
     return folder / python
 
 
-def _uv() -> list[str]:
+def uv_command() -> list[str]:
     """How uv is called here: the project's own, the one on the path, or the module."""
     own = ROOT / ".cache" / "tools" / "bin" / "uv"
     if own.exists():
@@ -62,5 +66,15 @@ def _uv() -> list[str]:
     )
 
 
-def _run(uv: list[str], *arguments: str) -> None:
-    subprocess.run([*uv, *arguments], check=True, timeout=INSTALL_TIMEOUT_S)
+def install_or_clear(command: Sequence[str], making: Path, working: Path) -> None:
+    """Run an installer in `working`; when it fails, remove what it was making and say so.
+
+    Raises `InstallerMissingError`.
+    """
+    try:
+        subprocess.run(command, cwd=working, check=True, timeout=INSTALL_TIMEOUT_S)
+    except (subprocess.CalledProcessError, subprocess.TimeoutExpired) as failed:
+        shutil.rmtree(making, ignore_errors=True)
+        raise InstallerMissingError(
+            f"the packages cannot be installed here (is there a network?): {failed}"
+        ) from failed

@@ -51,7 +51,8 @@ class Price:
 
 
 # https://developers.openai.com/api/docs/pricing and https://platform.claude.com/docs/en/about-claude/pricing,
-# read on 22 November 2026.
+# https://ai.google.dev/gemini-api/docs/pricing (prompts up to 200,000 tokens) and, for Claude on Bedrock (a tenth more
+# within a region's profile), https://aws.amazon.com/bedrock/pricing/, read on 22 November 2026.
 PRICES = {
     "gpt-4o-mini": Price(input="0.15", cache_read="0.075", output="0.60"),
     "gpt-5": Price(input="1.25", cache_read="0.125", output="10"),
@@ -60,6 +61,14 @@ PRICES = {
     "text-embedding-3-small": Price(input="0.02"),
     "claude-haiku-4-5": Price(input="1", cache_read="0.10", cache_write="1.25", cache_write_1h="2", output="5"),
     "claude-sonnet-4-5": Price(input="3", cache_read="0.30", cache_write="3.75", cache_write_1h="6", output="15"),
+    "global.anthropic.claude-haiku-4-5-20251001-v1:0": Price(
+        input="1", cache_read="0.10", cache_write="1.25", cache_write_1h="2", output="5"
+    ),
+    "us.anthropic.claude-sonnet-4-5-20250929-v1:0": Price(
+        input="3.30", cache_read="0.33", cache_write="4.125", cache_write_1h="6.60", output="16.50"
+    ),
+    "gemini-2.5-flash": Price(input="0.30", cache_read="0.03", output="2.50"),
+    "gemini-2.5-pro": Price(input="1.25", cache_read="0.125", output="10"),
 }
 
 LONG_PROMPT_OVER = 272_000

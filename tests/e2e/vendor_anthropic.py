@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.e2e.vendor_wire import WORDS, Answer, Call, event
 
+STREAM_TYPE = "text/event-stream; charset=utf-8"
 TEXT = "".join(WORDS)
 TOOL_ARGUMENTS = ("", '{"city": ', '"Lisbon"}')
 
@@ -28,12 +29,12 @@ def count_tokens(call: Call) -> Answer:
 
 def message(call: Call) -> Answer:
     """`POST /v1/messages`."""
-    tool = bool(call.request.get("tools"))
+    tool = _tool_wanted(call)
     stop = {"stop_reason": "tool_use" if tool else "end_turn", "stop_sequence": None}
     content: dict[str, Any] = {"type": "text", "text": TEXT}
     if tool:
         call_id = "toolu_01" + call.response_id[-12:]
-        content = {"type": "tool_use", "id": call_id, "name": "weather", "input": {"city": "Lisbon"}}
+        content = {"type": "tool_use", "id": call_id, "name": tool, "input": {"city": "Lisbon"}}
     head = {"id": call.response_id, "type": "message", "role": "assistant", "model": call.served_model}
     if not call.streamed:
         body = head | {"content": [content]} | stop | {"usage": _usage(call)}
@@ -61,6 +62,14 @@ def message(call: Call) -> Answer:
         response_id=call.response_id,
         usage_sent_at_first="partly",
     )
+
+
+def _tool_wanted(call: Call) -> str | None:
+    """The name of the tool that the model asks for: the first one, until its result is among the messages."""
+    declared = [tool["name"] for tool in call.request.get("tools") or () if "input_schema" in tool]
+    turns = [turn["content"] for turn in call.request["messages"] if not isinstance(turn["content"], str)]
+    answered = any(part["type"] == "tool_result" for turn in turns for part in turn)
+    return None if answered or not declared else str(declared[0])
 
 
 def _usage(call: Call) -> dict[str, Any]:

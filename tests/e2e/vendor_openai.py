@@ -4,6 +4,7 @@ from typing import Any
 
 from tests.e2e.vendor_wire import WORDS, Answer, Call, event
 
+STREAM_TYPE = "text/event-stream; charset=utf-8"
 CREATED = 1_795_000_000
 TEXT = "".join(WORDS)
 TOOL_ARGUMENTS = ('{"city": ', '"Lisbon"}')
@@ -36,11 +37,11 @@ def chat_completion(call: Call) -> Answer:
         "system_fingerprint": "fp_stand_in",
     }
     usage = _chat_usage(call)
-    tool = bool(call.request.get("tools"))
+    tool = _chat_tool_wanted(call)
     if not call.streamed:
         message: dict[str, Any] = {"role": "assistant", "content": None if tool else TEXT, "refusal": None}
         if tool:
-            message["tool_calls"] = [_tool_call(call, "".join(TOOL_ARGUMENTS))]
+            message["tool_calls"] = [_tool_call(call, tool, "".join(TOOL_ARGUMENTS))]
         choice = {"index": 0, "message": message, "logprobs": None, "finish_reason": "tool_calls" if tool else "stop"}
         body = head | {"object": "chat.completion", "choices": [choice], "usage": usage}
         return Answer(body=body, response_id=call.response_id)
@@ -49,7 +50,7 @@ def chat_completion(call: Call) -> Answer:
     chunk = head | {"object": "chat.completion.chunk"} | ({"usage": None} if with_usage else {})
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": "", "refusal": None}]
     if tool:
-        deltas[0] = {"role": "assistant", "content": None, "tool_calls": [{"index": 0} | _tool_call(call, "")]}
+        deltas[0] = {"role": "assistant", "content": None, "tool_calls": [{"index": 0} | _tool_call(call, tool, "")]}
         deltas += [{"tool_calls": [{"index": 0, "function": {"arguments": part}}]} for part in TOOL_ARGUMENTS]
     else:
         deltas += [{"content": word} for word in WORDS]
@@ -67,9 +68,7 @@ def chat_completion(call: Call) -> Answer:
 
 def response(call: Call) -> Answer:
     """`POST /v1/responses`."""
-    message_id = call.response_id.replace("resp_", "msg_")
-    part = {"type": "output_text", "text": TEXT, "annotations": [], "logprobs": []}
-    item = {"id": message_id, "type": "message", "status": "completed", "role": "assistant", "content": [part]}
+    item, told_of_item = _output_item(call)
     started = {
         "id": call.response_id,
         "object": "response",
@@ -100,21 +99,59 @@ def response(call: Call) -> Answer:
     done = started | {"status": "completed", "output": [item], "usage": _response_usage(call)}
     if not call.streamed:
         return Answer(body=done, response_id=call.response_id)
-    place = {"item_id": message_id, "output_index": 0, "content_index": 0}
-    empty_item = item | {"status": "in_progress", "content": []}
     told: list[dict[str, Any]] = [
         {"type": "response.created", "response": started},
         {"type": "response.in_progress", "response": started},
-        {"type": "response.output_item.added", "output_index": 0, "item": empty_item},
-        {"type": "response.content_part.added", **place, "part": part | {"text": ""}},
-        *({"type": "response.output_text.delta", **place, "delta": word, "logprobs": []} for word in WORDS),
-        {"type": "response.output_text.done", **place, "text": TEXT, "logprobs": []},
-        {"type": "response.content_part.done", **place, "part": part},
+        *told_of_item,
         {"type": "response.output_item.done", "output_index": 0, "item": item},
         {"type": "response.completed", "response": done},
     ]
     events = tuple(event(data | {"sequence_number": number}, data["type"]) for number, data in enumerate(told))
     return Answer(events=events, response_id=call.response_id)
+
+
+def _output_item(call: Call) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What a response holds, a message or the call of a tool, and the events that tell of it bit by bit."""
+    declared = call.request.get("tools") or ()
+    turns = call.request["input"]
+    answered = not isinstance(turns, str) and any(turn.get("type") == "function_call_output" for turn in turns)
+    if declared and not answered:
+        return _function_call(call, str(declared[0]["name"]))
+    part = {"type": "output_text", "text": TEXT, "annotations": [], "logprobs": []}
+    item_id = call.response_id.replace("resp_", "msg_")
+    item = {"id": item_id, "type": "message", "status": "completed", "role": "assistant", "content": [part]}
+    place = {"item_id": item_id, "output_index": 0, "content_index": 0}
+    empty_item = item | {"status": "in_progress", "content": []}
+    return item, [
+        {"type": "response.output_item.added", "output_index": 0, "item": empty_item},
+        {"type": "response.content_part.added", **place, "part": part | {"text": ""}},
+        *({"type": "response.output_text.delta", **place, "delta": word, "logprobs": []} for word in WORDS),
+        {"type": "response.output_text.done", **place, "text": TEXT, "logprobs": []},
+        {"type": "response.content_part.done", **place, "part": part},
+    ]
+
+
+def _function_call(call: Call, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    item_id = call.response_id.replace("resp_", "fc_")
+    arguments = "".join(TOOL_ARGUMENTS)
+    place = {"item_id": item_id, "output_index": 0}
+    item = {
+        "id": item_id,
+        "type": "function_call",
+        "status": "completed",
+        "call_id": "call_" + call.response_id[-12:],
+        "name": name,
+        "arguments": arguments,
+    }
+    return item, [
+        {
+            "type": "response.output_item.added",
+            "output_index": 0,
+            "item": item | {"status": "in_progress", "arguments": ""},
+        },
+        *({"type": "response.function_call_arguments.delta", **place, "delta": part} for part in TOOL_ARGUMENTS),
+        {"type": "response.function_call_arguments.done", **place, "arguments": arguments},
+    ]
 
 
 def embeddings(call: Call) -> Answer:
@@ -125,9 +162,16 @@ def embeddings(call: Call) -> Answer:
     return Answer(body={"object": "list", "data": [vector], "model": call.served_model, "usage": usage})
 
 
-def _tool_call(call: Call, arguments: str) -> dict[str, Any]:
+def _chat_tool_wanted(call: Call) -> str | None:
+    """The name of the tool that the model asks for: the first one, until its result is among the messages."""
+    declared = call.request.get("tools") or ()
+    answered = any(message["role"] == "tool" for message in call.request["messages"])
+    return None if answered or not declared else str(declared[0]["function"]["name"])
+
+
+def _tool_call(call: Call, tool: str, arguments: str) -> dict[str, Any]:
     call_id = "call_" + call.response_id[-12:]
-    return {"id": call_id, "type": "function", "function": {"name": "weather", "arguments": arguments}}
+    return {"id": call_id, "type": "function", "function": {"name": tool, "arguments": arguments}}
 
 
 def _chat_usage(call: Call) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import json
 import random
 import string
+import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,18 @@ COMPLETION_CANARY = "canary-in-the-completion-4712"
 
 WORDS = ("Counting", " calls", " is", " easy", "; counting", " them", " once", " is", " not", ": ", COMPLETION_CANARY)
 """The completion, in the pieces in which a stream sends it."""
+
+TOOL_ARGUMENTS = {"city": "Lisbon"}
+"""What the models call a tool with."""
+
+ID_PREFIXES = {
+    "chat.completions": "chatcmpl-",
+    "responses": "resp_",
+    "messages": "msg_01",
+    "invoke": "msg_bdrk_01",
+    "invoke-with-response-stream": "msg_bdrk_01",
+}
+"""How the ids of answers begin, by interface; those of Gemini begin anyhow."""
 
 LETTERS = string.ascii_letters + string.digits
 
@@ -42,20 +55,19 @@ class Call:
     served_model: str
     request: dict[str, Any]
     script: str
+    streamed: bool
     usage: Usage = field(default_factory=Usage)
     response_id: str = field(init=False)
     request_id: str = field(init=False)
 
     def __post_init__(self) -> None:
-        prefix = {"chat.completions": "chatcmpl-", "responses": "resp_"}.get(self.api, "msg_01")
+        prefix = ID_PREFIXES.get(self.api, "")
         seed = random.Random(f"{self.vendor} {self.number} {self.request.get('model')}")
         object.__setattr__(self, "response_id", prefix + "".join(seed.choices(LETTERS, k=24)))
-        object.__setattr__(self, "request_id", "req_" + "".join(seed.choices(LETTERS, k=24)))
-
-    @property
-    def streamed(self) -> bool:
-        """Whether the client asked for a stream."""
-        return bool(self.request.get("stream"))
+        request_id = "req_" + "".join(seed.choices(LETTERS, k=24))
+        if self.vendor == "aws.bedrock":
+            request_id = str(uuid.UUID(int=seed.getrandbits(128), version=4))
+        object.__setattr__(self, "request_id", request_id)
 
 
 @dataclass(frozen=True)

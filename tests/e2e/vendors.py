@@ -1,7 +1,8 @@
 """A stand-in for the vendors' APIs on loopback, which writes down the truth of every call it served.
 
-It speaks what the real SDKs of OpenAI and Anthropic speak (`vendor_openai`, `vendor_anthropic` hold the bodies), with
-usage that is known because it was made up here. A client asks for trouble with the request header `x-stand-in`:
+It speaks what the real SDKs of OpenAI, Anthropic, AWS Bedrock and Gemini speak (`vendor_routes` names the interfaces,
+one module a vendor holds the bodies), with usage that is known because it was made up here. A client asks for trouble
+with the request header `x-stand-in`:
 
 - `refuse-once`: 429 first, served when the SDK tries again;
 - `refuse-400`, `refuse-429`, `refuse-500`: refused each time;
@@ -11,27 +12,16 @@ usage that is known because it was made up here. A client asks for trouble with 
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from tests.e2e import vendor_anthropic, vendor_openai
 from tests.e2e.truth import Truth
+from tests.e2e.vendor_routes import WIRES, Route, route_of
 from tests.e2e.vendor_wire import Answer, Call, Usage
-
-ROUTES: dict[str, Callable[[Call], Answer]] = {
-    "/openai/v1/chat/completions": vendor_openai.chat_completion,
-    "/openai/v1/responses": vendor_openai.response,
-    "/openai/v1/embeddings": vendor_openai.embeddings,
-    "/anthropic/v1/messages": vendor_anthropic.message,
-}
-FREE_ROUTES: dict[str, Callable[[Call], Answer]] = {
-    "/anthropic/v1/messages/count_tokens": vendor_anthropic.count_tokens,
-}
-"""What the vendors answer without charging for it: no call, no line in the truth."""
 
 SERVED_MODELS = {
     "gpt-4o-mini": "gpt-4o-mini-2024-07-18",
@@ -60,6 +50,14 @@ class Vendors:
             "OPENAI_API_KEY": "sk-stand-in",
             "ANTHROPIC_BASE_URL": f"{self.url}/anthropic",
             "ANTHROPIC_API_KEY": "sk-ant-stand-in",
+            "GOOGLE_GEMINI_BASE_URL": f"{self.url}/gemini",
+            "GEMINI_API_KEY": "stand-in",
+            "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": f"{self.url}/bedrock",
+            "AWS_ACCESS_KEY_ID": "stand-in",
+            "AWS_SECRET_ACCESS_KEY": "stand-in",
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_EC2_METADATA_DISABLED": "true",
         }
 
 
@@ -71,12 +69,13 @@ def planned_usage(call: Call) -> Usage:
         return Usage(input_total=fresh)
     cache_read = (256, 5120, 0, 640)[number % 4]
     write_5m, write_1h, write = 0, 0, 0
-    if call.vendor == "anthropic":
+    if call.vendor in ("anthropic", "aws.bedrock"):
         write_5m, write_1h = ((0, 0), (302, 0), (5003, 93), (0, 704))[number % 4]
         write = write_5m + write_1h
     elif call.model.startswith("gpt-6"):
         write = 1500 + number  # kept by OpenAI for half an hour: neither five minutes nor an hour
-    reasoning = 0 if call.model.startswith("gpt-4") or number % 3 == 0 else 60 + 5 * number
+    unthinking = call.model.startswith("gpt-4") or call.vendor == "aws.bedrock" or number % 3 == 0
+    reasoning = 0 if unthinking else 60 + 5 * number
     return Usage(
         input_total=fresh + cache_read + write,
         cache_read=cache_read,
@@ -107,26 +106,25 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """A call: refused or served as its script says."""
         body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-        path = self.path.partition("?")[0]
         script = self.headers.get("x-stand-in", "")
-        call = self.server.next_call(path, body, script)
-        if path in FREE_ROUTES:
-            self._answer(200, {}, FREE_ROUTES[path](call).body)
+        route, call = self.server.next_call(self.path.partition("?")[0], body, script)
+        if route.free:
+            self._answer(200, {}, route.answer(call).body)
             return
         first_try = self.headers.get("x-stainless-retry-count", "0") == "0"
         if script.startswith("refuse-") and (script != "refuse-once" or first_try):
             self._refuse(call, 429 if script == "refuse-once" else int(script.removeprefix("refuse-")))
         else:
-            self._serve(call, ROUTES[path](call))
+            self._serve(call, route.answer(call))
 
     def _refuse(self, call: Call, status: int) -> None:
-        wire = vendor_openai if call.vendor == "openai" else vendor_anthropic
+        wire = WIRES[call.vendor]
         self.server.record(call, status=status, usage_sent="none", response_id=None, served_model=None)
         headers = wire.headers(call) | ({"retry-after-ms": "1"} if status == 429 else {})
         self._answer(status, headers, wire.refusal(call, status))
 
     def _serve(self, call: Call, answer: Answer) -> None:
-        wire = vendor_openai if call.vendor == "openai" else vendor_anthropic
+        wire = WIRES[call.vendor]
         if not answer.events:
             self.server.record(call, usage_sent="all", response_id=answer.response_id)
             if call.api == "responses":
@@ -136,7 +134,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(200)
         for name, value in wire.headers(call).items():
             self.send_header(name, value)
-        self.send_header("content-type", "text/event-stream; charset=utf-8")
+        self.send_header("content-type", wire.STREAM_TYPE)
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
         if call.script == "unfinished":
@@ -191,23 +189,23 @@ class _Server(ThreadingHTTPServer):
         self._lock = threading.Lock()
         self._calls = 0
 
-    def next_call(self, path: str, body: dict[str, Any], script: str) -> Call:
+    def next_call(self, path: str, body: dict[str, Any], script: str) -> tuple[Route, Call]:
         """Give a request its number, ids and usage; the same sequence of requests gets the same in every run."""
-        vendor, _, api = path.strip("/").partition("/v1/")
+        route, model = route_of(path, body)
         with self._lock:
-            self._calls += path in ROUTES
+            self._calls += not route.free
             number = self._calls
-        model = str(body["model"])
         call = Call(
             number=number,
-            vendor=vendor,
-            api=api.replace("/", "."),
+            vendor=route.vendor,
+            api=route.api,
             model=model,
             served_model=SERVED_MODELS.get(model, model),
             request=body,
             script=script,
+            streamed=route.streams or bool(body.get("stream")),
         )
-        return replace(call, usage=planned_usage(call))
+        return route, replace(call, usage=planned_usage(call))
 
     def record(self, call: Call, **outcome: Any) -> None:
         """Append one line of the truth."""

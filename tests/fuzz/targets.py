@@ -10,7 +10,8 @@ from spanledger.processors.normalise import Sender
 from spanledger.processors.pipeline import process
 from spanledger.receiver.bodies import decompress
 from spanledger.receiver.contract import Refused
-from spanledger.receiver.otlp_json import traces_from_json
+from spanledger.receiver.otlp_json import request_from_json
+from spanledger.receiver.signals import SIGNALS
 from spanledger.storage.schema import CALLS
 from tests.hostile_spans import ACCEPTED, REFUSED, bottomless, json_of, middle
 from tests.oracle import traces
@@ -61,7 +62,7 @@ def outcome(kind: str, body: bytes) -> tuple[object, ...]:
     """Send one input through; a summary of how it behaved. Raises FindingError."""
     try:
         if kind == ".json":
-            body = traces_from_json(body)
+            body = request_from_json(SIGNALS[0], body)
         elif kind != ".protobuf":
             body = decompress(body, kind.removeprefix("."), LIMIT_BYTES)
     except Refused as refused:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spanledger.cli import demo, key, report, sql, up
+from spanledger.cli import demo, key, reconcile, report, sql, up
 from spanledger.cli.failures import Failed
 from spanledger.storage.errors import LedgerError
 
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (up, demo, report, sql, key):
+for command in (up, demo, report, reconcile, sql, key):
     command.register(app)
 
 

@@ -45,8 +45,8 @@ def prepare() -> None:
         libc.mallopt(_MALLOC_ARENA_MAX, 2)
     # Every client's mistake would be a line on stderr; they are answered and counted.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
-    absent = [name for name in LOOKED_FOR if find_spec(name) is None]
-    sys.meta_path.insert(0, _Absent(absent))
+    if not any(isinstance(finder, _Absent) for finder in sys.meta_path):
+        sys.meta_path.insert(0, _Absent(name for name in LOOKED_FOR if find_spec(name) is None))
     sys.setswitchinterval(SWITCH_INTERVAL_S)
 
 

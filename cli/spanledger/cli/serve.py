@@ -9,11 +9,11 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from types import FrameType
 from typing import Final
 
@@ -63,6 +63,10 @@ class Running:
         return {"pid": os.getpid(), "version": version("spanledger"), "grpc": str(self.grpc), "http": self.url}
 
 
+WAKE_S: Final = 0.5
+"""How often the main thread looks whether a signal has come."""
+
+
 class StopSignal:
     """Waits for SIGTERM or SIGINT; a second one ends the process at once."""
 
@@ -80,8 +84,13 @@ class StopSignal:
         self._received.put(number)
 
     def wait(self) -> None:
-        """Return once the first signal has come."""
-        self._received.get()
+        """Return once the first signal has come.
+
+        Not one endless wait: a signal that comes just before it begins, or to another thread, would not end it.
+        """
+        while not self.received:
+            with suppress(Empty):
+                self._received.get(timeout=WAKE_S)
 
 
 def run(settings: Settings, *, as_json: bool) -> None:
@@ -116,7 +125,12 @@ def start(settings: Settings, parts: ExitStack, stopping: StopSignal) -> Running
         ledger = Ledger.open(settings.data)
         parts.callback(ledger.close)
         counters = Counters()
-        prepare, store = wire(ledger, keep_content=settings.keep_content, counters=counters)
+        prepare, store = wire(
+            ledger,
+            keep_content=settings.keep_content,
+            keep_all_spans=settings.keep_all_spans,
+            counters=counters,
+        )
         intake = Intake(prepare, store, linger_s=settings.linger_s, counters=counters)
         parts.callback(intake.stop, DRAIN_TIMEOUT_S)  # for a start that fails; a stop begins with the one below
         grpc = GrpcServer(intake.submit, keys, limits, settings.grpc.host, settings.grpc.port, tls, counters)

@@ -63,6 +63,8 @@ class Settings(BaseSettings):
     """How long the first request of a group waits for others to be stored with it."""
     keep_content: bool = False
     """Store prompts and completions, which are removed otherwise."""
+    keep_all_spans: bool = False
+    """Store spans that have nothing to do with GenAI, too, which are counted and left out otherwise."""
 
     @property
     def keys_file(self) -> Path:

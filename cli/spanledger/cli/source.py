@@ -20,6 +20,7 @@ from spanledger.dashboards.documents import Document, Json, Report, sentence
 from spanledger.storage.errors import LedgerError, LedgerInUse
 
 if TYPE_CHECKING:
+    from spanledger.dashboards.reconcile import Reconciliation
     from spanledger.storage.ledger import Ledger
 
 SERVER_FILE: Final = "server.json"
@@ -36,6 +37,9 @@ class Source(Protocol):
 
     def report(self, by: str, since: str | None, until: str | None, timezone: str) -> Report:
         """A report, asked for as people write it. Raises WrongUse, Failed or LedgerError."""
+
+    def reconcile(self, by: str, since: str | None, until: str | None) -> "Reconciliation":
+        """A reconciliation, asked for the same way. Raises WrongUse, Failed or LedgerError."""
 
 
 @contextmanager
@@ -98,6 +102,18 @@ class Folder:
         with self._ledger.reader() as reader:
             return compute(reader, wanted)
 
+    def reconcile(self, by: str, since: str | None, until: str | None) -> "Reconciliation":
+        """A reconciliation."""
+        from spanledger.dashboards.reconcile import asked, compute
+        from spanledger.dashboards.report import ReportError
+
+        try:
+            wanted = asked(by, since, until)
+        except ReportError as error:
+            raise WrongUse(str(error)) from error
+        with self._ledger.reader() as reader:
+            return compute(reader, wanted)
+
 
 class Server:
     """A running server. The key, if it wants one, is taken from SPANLEDGER_API_KEY."""
@@ -117,8 +133,12 @@ class Server:
     def report(self, by: str, since: str | None, until: str | None, timezone: str) -> Report:
         """A report."""
         wanted = {"by": by, "since": since, "until": until, "timezone": timezone}
-        query = urllib.parse.urlencode({name: value for name, value in wanted.items() if value is not None})
-        return cast(Report, self._ask(f"/api/v1/report?{query}"))
+        return cast(Report, self._ask(f"/api/v1/report?{_query(wanted)}"))
+
+    def reconcile(self, by: str, since: str | None, until: str | None) -> "Reconciliation":
+        """A reconciliation."""
+        wanted = {"by": by, "since": since, "until": until}
+        return cast("Reconciliation", self._ask(f"/api/v1/reconcile?{_query(wanted)}"))
 
     def _ask(self, path: str, body: Mapping[str, Json] | None = None) -> object:
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -141,6 +161,10 @@ class Server:
         except ValueError as error:
             raise Failed(f"What answers at {self._url} is not Spanledger: name another server with --url.") from error
         return answer
+
+
+def _query(wanted: Mapping[str, str | None]) -> str:
+    return urllib.parse.urlencode({name: value for name, value in wanted.items() if value is not None})
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

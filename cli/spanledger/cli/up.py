@@ -53,6 +53,9 @@ def up(
     keep_content: Annotated[
         bool | None, typer.Option("--keep-content", help="Store prompts and completions, too.")
     ] = None,
+    keep_all_spans: Annotated[
+        bool | None, typer.Option("--keep-all-spans", help="Store spans that are not GenAI, too.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON when ready, and no text.")] = False,
 ) -> None:
     """Start Spanledger: take spans over OTLP, store them in the ledger, serve the API."""
@@ -70,6 +73,7 @@ def up(
         body_bytes_max=body_bytes_max,
         linger_s=linger_s,
         keep_content=keep_content,
+        keep_all_spans=keep_all_spans,
     )
     process.prepare()
     try:

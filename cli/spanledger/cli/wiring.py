@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from spanledger.processors.dialects import DIALECTS, UNKNOWN
+from spanledger.processors.dialects.registry import EVERY
 from spanledger.processors.identify import identify
 from spanledger.processors.normalise import Sender
 from spanledger.processors.pipeline import Group, Processed, process
@@ -18,20 +18,29 @@ from spanledger.processors.records import SIGNALS
 from spanledger.receiver.contract import Answer, Prepare, Refused, Request, Store, Stored, Unavailable
 from spanledger.receiver.counters import Counters
 from spanledger.storage.errors import LedgerUnavailable
-from spanledger.storage.ledger import Ledger, Planned
+from spanledger.storage.ledger import Ledger
+from spanledger.storage.outcome import Planned
 from spanledger.storage.refusals import Refusal
 from spanledger.storage.schema import Arrivals, Ranks, Step
 
 STEPS: Final[tuple[Step, ...]] = (identify,)
 """What every batch goes through before the ledger; `price` runs inside the merge, on the rows that are written."""
 
-RANKS: Final = Ranks({dialect.name: dialect.rank for dialect in (*DIALECTS, UNKNOWN)})
+RANKS: Final = Ranks(
+    usage={dialect.name: dialect.rank for dialect in EVERY}, who={dialect.name: dialect.who_rank for dialect in EVERY}
+)
 
 
-def wire(ledger: Ledger, *, keep_content: bool = False, counters: Counters | None = None) -> tuple[Prepare, Store]:
+PIECES: Final = {"traces": "span", "logs": "log record", "metrics": "data point"}
+"""What requests of a signal are made of, as OTLP's answers call it."""
+
+
+def wire(
+    ledger: Ledger, *, keep_content: bool = False, keep_all_spans: bool = False, counters: Counters | None = None
+) -> tuple[Prepare, Store]:
     """The two halves of the path into `ledger`: decode and process, then merge and answer.
 
-    `counters` counts the good spans that are not calls, by reason.
+    `counters` counts the good records that are kept nowhere, by reason.
     """
     priced: Step = partial(price, catalogue=bundled_catalogue())
     counted = counters or Counters()
@@ -39,9 +48,20 @@ def wire(ledger: Ledger, *, keep_content: bool = False, counters: Counters | Non
     def prepare(requests: Sequence[Request]) -> _Prepared:
         groups = _by_signal(requests)
         try:
-            processed = process(groups, time.time_ns() // 1000, STEPS, keep_content=keep_content, sieve=ledger)
-            refusals, answers = _refusals(requests, processed), _answers(len(requests), processed)
-            arrivals = Arrivals(processed.calls, processed.call_request, processed.spans, processed.span_request)
+            processed = process(
+                groups,
+                time.time_ns() // 1000,
+                STEPS,
+                keep_content=keep_content,
+                keep_all_spans=keep_all_spans,
+                sieve=ledger,
+            )
+            refusals, answers = _refusals(requests, processed), _answers(requests, processed)
+            arrivals = Arrivals(
+                processed.calls, processed.call_request,
+                processed.spans, processed.span_request,
+                processed.points, processed.point_request,
+            )  # fmt: skip
             planned = ledger.plan(arrivals, refusals, price=priced, ranks=RANKS)
         except LedgerUnavailable as error:
             raise Unavailable(str(error)) from error
@@ -52,13 +72,13 @@ def wire(ledger: Ledger, *, keep_content: bool = False, counters: Counters | Non
             merged = ledger.commit(prepared.planned)
         except LedgerUnavailable as error:
             raise Unavailable(str(error)) from error
-        for reason, spans in prepared.left_out.items():
-            counted.add(f"left out: {reason}", spans)
+        for reason, records in prepared.left_out.items():
+            counted.add(f"left out: {reason}", records)
         if prepared.repeated + merged.repeated:
             counted.add("sent again", prepared.repeated + merged.repeated)
         answers = list(prepared.answers)
         for at, reason in merged.refused.items():
-            answers[at] = Refused(f"the spans of this request cannot be stored: {reason}")
+            answers[at] = Refused(f"what this request holds cannot be stored: {reason}")
         return answers
 
     return prepare, store
@@ -85,13 +105,14 @@ class _Prepared:
     repeated: int
 
 
-def _answers(requests: int, processed: Processed) -> list[Answer]:
-    answers: list[Answer] = [Stored()] * requests
+def _answers(requests: Sequence[Request], processed: Processed) -> list[Answer]:
+    answers: list[Answer] = [Stored()] * len(requests)
     for at, sentence in processed.failures.items():
         answers[at] = Refused(sentence)
     for at in {rejection.request for rejection in processed.rejections}:
         mine = [one for one in processed.rejections if one.request == at]
-        message = "; ".join(f"{one.spans} span{'s' if one.spans > 1 else ''} left out: {one.reason}" for one in mine)
+        piece = PIECES[requests[at].signal]
+        message = "; ".join(f"{one.spans} {piece}{'s' if one.spans > 1 else ''} left out: {one.reason}" for one in mine)
         answers[at] = Stored(rejected=sum(one.spans for one in mine), message=message)
     return answers
 

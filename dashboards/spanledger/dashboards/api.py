@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from spanledger.dashboards import reconcile as reconciliations
 from spanledger.dashboards import report as reports
 from spanledger.dashboards.csv_text import csv
 from spanledger.dashboards.documents import sentence
@@ -80,6 +81,17 @@ def create_app(
         wanted = reports.asked(by, since, until, timezone)
         with ledger.reader(time_limit_s=reports.TIME_LIMIT_S) as reader:
             return answer(reports.compute(reader, wanted))
+
+    @app.get("/api/v1/reconcile", summary="What metrics saw of usage that calls do not tell of, and the reverse.")
+    def reconcile(
+        by: Annotated[str, Query(description="day, service, session, model; commas.")] = reconciliations.BY_DEFAULT,
+        since: Annotated[str | None, Query(description="From: 2026-01-31, 2026-01, 24h, 7d, 2w.")] = None,
+        until: Annotated[str | None, Query(description="Until; a date is included.")] = None,
+    ) -> Response:
+        """Answer what `spanledger reconcile --json` prints."""
+        wanted = reconciliations.asked(by, since, until)
+        with ledger.reader(time_limit_s=reports.TIME_LIMIT_S) as reader:
+            return answer(reconciliations.compute(reader, wanted))
 
     return app
 

@@ -50,19 +50,16 @@ class Attributes:
         """The attributes of the rows where `keep` is true."""
         return Attributes(int(keep.sum()), self.layouts, self.layout[keep], self.starts[keep], self.values)
 
+    def at(self, rows: Places) -> "Attributes":
+        """The attributes of some rows."""
+        return Attributes(len(rows), self.layouts, self.layout[rows], self.starts[rows], self.values)
+
     def positions(self, key: str) -> Places | None:
         """For each row the position of its pair with this key, -1 where it has none; None when no row has it.
 
         A key that stands twice on one row counts as its last value.
         """
-        places = self.layouts.places(key)
-        if places is None:
-            return None
-        place = places.take(self.layout)
-        at = self.starts + place
-        if places.min(initial=0) < 0:
-            at[place < 0] = -1
-        return at
+        return self._first((key,))
 
     def raw(self) -> pa.BinaryArray:
         """The bytes of all values of each row, one after the other."""
@@ -77,15 +74,27 @@ class Attributes:
 
     def _first(self, keys: Sequence[str]) -> Places | None:
         """The positions of the first of `keys` that each row has, -1 where it has none; None without any."""
-        at: Places | None = None
-        for key in keys:
-            found = self.positions(key)
-            if found is None:
-                continue
-            at = found if at is None else np.where(at >= 0, at, found)
-            if at.min(initial=0) >= 0:
-                break
+        places = self._places(keys)
+        if places is None:
+            return None
+        place = places.take(self.layout)
+        at = self.starts + place
+        if places.min(initial=0) < 0:
+            # Layouts are those of a whole batch: some of them no row of these may have.
+            missing = place < 0
+            if missing.all():
+                return None
+            at[missing] = -1
         return at
+
+    def _places(self, keys: Sequence[str]) -> Places | None:
+        """The same of each layout, counted from the first pair of a row."""
+        places: Places | None = None
+        for key in keys:
+            found = self.layouts.places(key)
+            if found is not None:
+                places = found if places is None else np.where(places >= 0, places, found)
+        return places
 
     def pairs(self, wanted: Callable[[str], bool]) -> tuple[Places, npt.NDArray[np.int32], Places]:
         """The pairs whose key is `wanted`, row after row: their positions, their keys, and how many each row has.
@@ -146,12 +155,8 @@ class Attributes:
 
     def present(self, *keys: str) -> npt.NDArray[np.bool_]:
         """Which rows have any of `keys`."""
-        has = np.zeros(self.rows, bool)
-        for key in keys:
-            found = self.positions(key)
-            if found is not None:
-                has |= found >= 0
-        return has
+        places = self._places(keys)
+        return np.zeros(self.rows, bool) if places is None else (places >= 0).take(self.layout)
 
 
 def _said(values: Members) -> pa.StringArray:

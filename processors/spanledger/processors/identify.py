@@ -12,7 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spanledger.processors.dialects import Dialect, named
+from spanledger.processors.dialects.dialect import Dialect
+from spanledger.processors.dialects.registry import named
 from spanledger.processors.hashing import hash_texts, hash_words, seed_of
 from spanledger.processors.ids import SPAN_ID_BYTES, TRACE_ID_BYTES, fixed_bytes
 from spanledger.processors.records import Records
@@ -47,7 +48,7 @@ def event_hashes(events: Records, tenants: Hashes) -> Hashes:
 
     A collector's second route may add attributes to the resource, and when an event was observed differs by route.
     """
-    seeds = tenants ^ _EVENT ^ events.started * _SPREAD
+    seeds = tenants ^ _EVENT ^ events.ended * _SPREAD
     for texts in (events.name, events.trace_id, events.span_id):
         seeds = hash_texts(texts, seeds)
     return hash_texts(events.attributes.raw(), seeds)
@@ -82,15 +83,18 @@ def identify(batch: Batch) -> Batch:
 
 
 def _fingerprints(batch: Batch, speakers: pa.DictionaryArray, tenants: Hashes) -> Hashes:
-    """Of the tenant, the input and the output as far as every record of an emitter's family tells it; NULL counts."""
+    """Of the tenant, the input and the output as far as every record of an emitter's family tells it.
+
+    No output is an output of 0: of embeddings some emitters say the one, some the other.
+    """
     counts = [_whole(batch.column(name)) for name in ("input_tokens", "output_tokens", "reasoning_tokens")]
     input_tokens, output, reasoning = (
         np.asarray((one.fill_null(missing) if one.null_count else one).to_numpy(zero_copy_only=False))
-        for one, missing in zip(counts, (-1, -1, 0), strict=True)
+        for one, missing in zip(counts, (-1, 0, 0), strict=True)
     )
-    hides = _of_speaker(speakers, lambda dialect: dialect.hides_reasoning)
+    hides = _of_speaker(speakers, lambda dialect: dialect.hides_reasoning or dialect.reasoning_beside)
     if hides.any():
-        output = np.where(hides & (output >= 0), output - reasoning, output)
+        output = np.where(hides & (output >= reasoning), output - reasoning, output)
     return hash_words(np.column_stack([input_tokens, output]).view(np.uint64), tenants ^ _PRINT)
 
 

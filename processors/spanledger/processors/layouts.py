@@ -45,6 +45,10 @@ class Layouts:
         order = np.argsort(self.codes, kind="stable")
         return order, np.searchsorted(self.codes[order], np.arange(len(self.keys) + 1))
 
+    def has(self, key: str) -> bool:
+        """Whether any layout has this key."""
+        return key in self._code_of
+
     def places(self, key: str) -> Places | None:
         """For each layout how many keys stand before this one, -1 where it has none; None when no layout has it.
 

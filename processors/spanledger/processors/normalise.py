@@ -7,28 +7,35 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spanledger.processors import dialects
-from spanledger.processors.any_value import NO_CODE, NO_COUNT
+from spanledger.processors.any_value import NO_TEXT, as_doubles
 from spanledger.processors.attributes import Attributes
-from spanledger.processors.ids import SPAN_ID_BYTES, TRACE_ID_BYTES, hex_text, parents_text
+from spanledger.processors.dialects import columns as of_keys
+from spanledger.processors.dialects.operations import SAYING
+from spanledger.processors.dialects.providers import maker_of, provider_said
+from spanledger.processors.dialects.registry import EVERY
+from spanledger.processors.identify import context_hashes, tenant_seeds
+from spanledger.processors.ids import SPAN_ID_BYTES, TRACE_ID_BYTES, hex_text, is_id, parents_text
 from spanledger.processors.money import decimals
+from spanledger.processors.operations_said import without_noise
+from spanledger.processors.reading import usage_of
 from spanledger.processors.records import Records
 from spanledger.processors.redact import is_content
 from spanledger.processors.rest import rest_as_json
+from spanledger.processors.said_in_texts import said_in_texts
+from spanledger.processors.speakers import where
+from spanledger.processors.wire_values import Members
 from spanledger.storage.schema import CALLS, COLUMNS, LABEL, MONEY, PICO, SPANS, TIME, Batch, Completeness, Hashes
 
 STATUS: Final = pa.array(["unset", "ok", "error"])
 """OTLP's status codes 0, 1, 2."""
 
+_USUAL_PROVIDERS: Final = pa.array([dialect.provider for dialect in EVERY], pa.string())
+
 STREAMED: Final = frozenset({"true", "false"})
-
-NO_OUTPUT: Final = frozenset({"embeddings", "embedding", "rerank", "transcription"})
-"""Operations that are billed by their input alone."""
-
-_TRUE: Final = pa.scalar("true")
 
 REPORTED_COST_USD_MAX: Final = 900_000.0
 """Beyond what the money columns hold; such a cost is not one call's."""
@@ -36,13 +43,7 @@ REPORTED_COST_USD_MAX: Final = 900_000.0
 KEYS_REMEMBERED: Final = 65_536
 """Attribute keys whose fate is remembered; senders choose keys, so the memory for them is bounded."""
 
-_TEXT_KEYS: Final = dialects.LABELS | dialects.TEXTS | dialects.WHO
-_WANTED: Final = frozenset(
-    key
-    for table in (_TEXT_KEYS, dialects.COUNTS, dialects.NUMBERS, {"reported_cost_usd": dialects.REPORTED_COST})
-    for keys in table.values()
-    for key in keys
-)
+_WANTED: Final = frozenset(of_keys.COLUMN_OF) | (of_keys.HELPERS - {of_keys.ELSEWHERE}) | frozenset(SAYING)
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Sender:
 
 def completeness(spans: Records) -> Completeness:
     """How much each span says of its call, as the ledger compares it with an earlier record of the same span."""
-    output, _ = spans.attributes.count(*dialects.COUNTS["output_tokens"])
+    output, _ = spans.attributes.count(*of_keys.COUNTS["output_tokens"])
     ended = _times(spans.ended, valid=spans.ended >= spans.started).cast(pa.int64())
     return np.column_stack([column.fill_null(-1).to_numpy(zero_copy_only=False) for column in (output, ended)])
 
@@ -63,16 +64,18 @@ def completeness(spans: Records) -> Completeness:
 def normalise(
     spans: Records, record_hash: Hashes, senders: Sequence[Sender], ingested_us: int, *, keep_content: bool = False
 ) -> Batch:
-    """One row a span, with every column of CALLS except the other aliases and costs, which later steps fill.
+    """One row a record, with every column of CALLS except the other aliases and costs, which later steps fill.
 
     `senders[i]` belongs to request i; `ingested_us` is microseconds since 1970.
     """
     attributes = spans.attributes
+    inside = said_in_texts(spans)
+    speaks = _dialects(spans)
     columns: dict[str, Any] = {
         "tenant": _per_request(spans, [sender.tenant for sender in senders]),
         "api_key_id": _per_request(spans, [sender.api_key_id or None for sender in senders]),
-        "trace_id": hex_text(spans.trace_id, TRACE_ID_BYTES),
-        "span_id": hex_text(spans.span_id, SPAN_ID_BYTES),
+        "trace_id": _id_text(spans, spans.trace_id, TRACE_ID_BYTES),
+        "span_id": _id_text(spans, spans.span_id, SPAN_ID_BYTES),
         "record_hash": pa.array(record_hash),
         "parent_span_id": parents_text(spans.parent_span_id),
         "started_at": _times(spans.started),
@@ -82,25 +85,33 @@ def normalise(
         "status": pa.DictionaryArray.from_arrays(pa.array(_known_status(spans.status)), STATUS),
         "scope_name": _per_scope(spans, spans.scopes.names),
         "scope_version": _per_scope(spans, spans.scopes.versions),
+        "dialect": speaks,
+        "sources": speaks,
+        "operation": without_noise(spans.operation),
         "attributes": rest_as_json(
             attributes, _unwanted_kept if keep_content else _unwanted, keep_content=keep_content
         ),
     }
-    for name, keys in dialects.RESOURCE.items():
+    for name, keys in of_keys.RESOURCE.items():
         columns[name] = _per_resource(spans, spans.scopes.resources.text(*keys))
-    for name, keys in dialects.WHO.items():
-        columns[name] = _who(spans, name, keys)
-    for name, keys in dialects.LABELS.items():
-        columns[name] = attributes.label(*keys)
-    for name, keys in dialects.TEXTS.items():
-        columns[name] = attributes.text(*keys)
-    for name, keys in dialects.NUMBERS.items():
-        columns[name] = attributes.number(*keys)
-    columns["provider"] = _relabelled(columns["provider"], lambda name: dialects.PROVIDERS.get(name.lower(), name))
-    columns["operation"] = _relabelled(columns["operation"], str.lower)
+    for name, keys in of_keys.WHO.items():
+        columns[name] = _who(spans, name, keys, inside.get(name))
+    for name, keys in of_keys.LABELS.items():
+        columns[name] = _label(attributes.label(*keys), inside.get(name))
+    for name, keys in of_keys.TEXTS.items():
+        columns[name] = _or_inside(attributes.text(*keys), inside.get(name))
+    for name, keys in of_keys.NUMBERS.items():
+        columns[name] = _seconds(attributes, keys, of_keys.MILLISECONDS.get(name, ()))
+    columns["provider"] = _providers(spans, columns)
+    columns["finish_reasons"] = _relabelled(columns["finish_reasons"], _without_brackets)
     columns["stream"] = _relabelled(columns["stream"], lambda said: said.lower() if said.lower() in STREAMED else None)
-    columns["reported_cost_usd"] = _reported(attributes)
-    columns |= _usage(spans, columns)
+    columns["reported_cost_usd"] = _reported(attributes, inside.get("reported_cost_usd"))
+    columns |= usage_of(spans, columns, inside)
+    told = _context(spans, senders)
+    if told is not None:
+        columns["context_hash"] = told
+    if spans.signal == "logs":
+        columns |= _around(columns["span_id"], told)
     empty = {name: kind for name, kind in COLUMNS.items() if name not in columns}
     columns |= {name: pa.nulls(len(spans), kind) for name, kind in empty.items()}
     return pa.table([columns[name] for name in CALLS.names], schema=CALLS)
@@ -113,74 +124,16 @@ def span_rows(
     batch = normalise(records, record_hash, senders, ingested_us, keep_content=keep_content)
     columns = {
         "name": records.name,
-        "tool_name": records.attributes.text(*dialects.TOOL_NAME),
-        "tool_call_id": records.attributes.text(*dialects.TOOL_CALL_ID),
+        "tool_name": records.attributes.text(*of_keys.TOOL_NAME),
+        "tool_call_id": records.attributes.text(*of_keys.TOOL_CALL_ID),
     }
     return pa.table([columns[name] if name in columns else batch.column(name) for name in SPANS.names], schema=SPANS)
 
 
-def _usage(spans: Records, what: Mapping[str, Any]) -> dict[str, Any]:
-    """The counts, inclusive whatever the emitter meant, with the rule by which the input was read."""
-    counts: dict[str, Any] = {}
-    bad = np.zeros(len(spans), bool)
-    for name, keys in dialects.COUNTS.items():
-        counts[name], wrong = spans.attributes.count(*keys)
-        bad |= wrong
-    split = _plus(counts["cache_write_5m_tokens"], counts["cache_write_1h_tokens"])
-    counts["cache_write_tokens"] = pc.coalesce(counts["cache_write_tokens"], split)
-
-    speakers = [dialects.dialect_of(name) for name in spans.scopes.names.to_pylist()]
-    excluded = np.array([speaker.cache_excluded for speaker in speakers] or [False])[spans.scope]
-    unknown = np.array([speaker is dialects.UNKNOWN for speaker in speakers] or [False])[spans.scope]
-    cached = pc.add(counts["cache_read_tokens"].fill_null(0), counts["cache_write_tokens"].fill_null(0))
-    impossible = unknown & pc.greater(cached, counts["input_tokens"]).fill_null(False).to_numpy(zero_copy_only=False)
-    exclusive = excluded | impossible
-    rules = pa.array(["inclusive", "exclusive", "exclusive_by_size"])
-    rule = pa.array(np.where(impossible, 2, np.where(excluded, 1, 0)).astype(np.int32))
-    said = counts["input_tokens"].is_valid()
-    if exclusive.any():
-        counts["input_tokens"] = pc.if_else(
-            pa.array(exclusive), pc.add(counts["input_tokens"], cached), counts["input_tokens"]
-        )
-    return counts | {
-        "usage_rule": pa.DictionaryArray.from_arrays(pc.if_else(said, rule, NO_CODE), rules),
-        "partial": pa.array(bad | _half_said(counts, what["operation"]) | _left_early(spans, speakers, what)),
-        "dialect": _per_scope(spans, pa.array([speaker.name for speaker in speakers], pa.string())),
-        "sources": _per_scope(spans, pa.array([speaker.name for speaker in speakers], pa.string())),
-    }
-
-
-def _left_early(spans: Records, speakers: Sequence[dialects.Dialect], what: Mapping[str, Any]) -> npt.NDArray[np.bool_]:
-    """Streams without a finish reason, of emitters that always name one: what they counted is not what was billed."""
-    telling = np.array([speaker.says_the_end for speaker in speakers] or [False])[spans.scope]
-    if not telling.any():
-        return telling
-    streamed = pc.equal(what["stream"].dictionary_decode(), _TRUE).fill_null(False).to_numpy(zero_copy_only=False)
-    unfinished = what["finish_reasons"].is_null().to_numpy(zero_copy_only=False)
-    return np.asarray(telling & streamed & unfinished)
-
-
-def _half_said(counts: Mapping[str, Any], operation: pa.DictionaryArray) -> npt.NDArray[np.bool_]:
-    """Rows with only one of input and output where the operation bills both: a stream that was left early."""
-    known = counts["input_tokens"].is_valid().to_numpy(zero_copy_only=False)
-    answered = counts["output_tokens"].is_valid().to_numpy(zero_copy_only=False)
-    both = np.array([name not in NO_OUTPUT for name in operation.dictionary.to_pylist()] + [True])
-    billed_both = both[operation.indices.fill_null(len(both) - 1).to_numpy(zero_copy_only=False)]
-    return np.asarray((known & ~answered & billed_both) | (answered & ~known))
-
-
-def _plus(left: pa.Array, right: pa.Array) -> pa.Array:
-    """The sum where either is known."""
-    if left.null_count == right.null_count == len(left):
-        return left
-    either = pc.or_(left.is_valid(), right.is_valid())
-    return pc.if_else(either, pc.add(left.fill_null(0), right.fill_null(0)), NO_COUNT)
-
-
-def _who(spans: Records, name: str, keys: Sequence[str]) -> pa.Array:
-    """What the span says, else what its resource says."""
+def _who(spans: Records, name: str, keys: Sequence[str], inside: pa.StringArray | None) -> pa.Array:
+    """What the span says, else what a text on it holds, else what its resource says."""
     on_resource = spans.scopes.resources.text(*keys)
-    own = spans.attributes.text(*keys)
+    own = _or_inside(spans.attributes.text(*keys), inside)
     if on_resource.null_count == len(on_resource):
         texts = own
     elif own.null_count == len(own) and COLUMNS[name] is LABEL:
@@ -222,14 +175,94 @@ def _known_status(codes: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
     return np.where((codes >= 0) & (codes < len(STATUS)), codes, 0).astype(np.int32)
 
 
-def _reported(attributes: Attributes) -> pa.Array:
-    dollars = attributes.number(*dialects.REPORTED_COST)
+def _reported(attributes: Attributes, inside: pa.StringArray | None) -> pa.Array:
+    dollars = attributes.number(*of_keys.REPORTED_COST)
+    if inside is not None:
+        dollars = pc.coalesce(dollars, as_doubles(Members(len(inside), string_value=inside)))
     if dollars.null_count == len(dollars):
         return pa.nulls(len(dollars), MONEY)
     amounts = dollars.fill_null(-1.0).to_numpy(zero_copy_only=False)
     good = (amounts >= 0) & (amounts < REPORTED_COST_USD_MAX)
     pico = np.where(good, np.rint(np.where(good, amounts, 0) * PICO), 0).astype(np.int64)
     return decimals(pico, good)
+
+
+def _dialects(spans: Records) -> pa.DictionaryArray:
+    present = np.flatnonzero(np.bincount(spans.speaker, minlength=1))
+    table = np.zeros(len(EVERY), np.int32)
+    table[present] = np.arange(len(present))
+    names = pa.array([EVERY[number].name for number in present], pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(table[spans.speaker]), names)
+
+
+def _id_text(spans: Records, ids: pa.BinaryArray, length: int) -> pa.StringArray:
+    """Ids as hex; those of an event that lies in no span are NULL."""
+    texts = hex_text(ids, length)
+    return pc.if_else(pa.array(is_id(ids, length)), texts, NO_TEXT) if spans.signal == "logs" else texts
+
+
+def _context(spans: Records, senders: Sequence[Sender]) -> pa.Array | None:
+    """The hash of the span that an event tells of, where its emitter's events lie in the spans of their calls."""
+    telling = where(spans.speaker, lambda dialect: dialect.in_context)
+    if not telling.any():
+        return None
+    telling &= is_id(spans.trace_id, TRACE_ID_BYTES) & is_id(spans.span_id, SPAN_ID_BYTES)
+    mine = pa.array(telling)
+    seeds = tenant_seeds([sender.tenant for sender in senders], spans.request[telling])
+    hashes = np.zeros(len(spans), np.uint64)
+    hashes[telling] = context_hashes(spans.trace_id.filter(mine), spans.span_id.filter(mine), seeds)
+    return pa.array(hashes, mask=~telling)
+
+
+def _around(span_id: pa.StringArray, told: pa.Array | None) -> dict[str, pa.StringArray]:
+    """The span in which an event happened is its call's own if it tells of that span, else the one around its call."""
+    own = pa.array(np.zeros(len(span_id), bool)) if told is None else told.is_valid()
+    return {
+        "span_id": pc.if_else(own, span_id, NO_TEXT),
+        "parent_span_id": pc.if_else(own, NO_TEXT, span_id),
+    }
+
+
+def _label(labels: pa.DictionaryArray, inside: pa.StringArray | None) -> pa.DictionaryArray:
+    if inside is None:
+        return labels
+    return pc.coalesce(labels.dictionary_decode(), inside).dictionary_encode()
+
+
+def _or_inside(texts: pa.StringArray, inside: pa.StringArray | None) -> pa.StringArray:
+    return texts if inside is None else pc.coalesce(texts, inside)
+
+
+def _seconds(attributes: Attributes, keys: Sequence[str], in_milliseconds: Sequence[str]) -> pa.DoubleArray:
+    seconds = attributes.number(*keys)
+    if any(attributes.layouts.has(key) for key in in_milliseconds):
+        seconds = pc.coalesce(seconds, pc.divide(attributes.number(*in_milliseconds), 1000.0))
+    return seconds
+
+
+def _providers(spans: Records, columns: Mapping[str, Any]) -> pa.DictionaryArray:
+    """The conventions' names; who sells no model is no provider, and the model's name tells which one is meant."""
+    said = columns["provider"]
+    if said.null_count:
+        usual = _USUAL_PROVIDERS.take(pa.array(spans.speaker))
+        said = pc.coalesce(said.dictionary_decode(), usual).dictionary_encode()
+    known = _relabelled(said, provider_said)
+    if known.null_count == said.null_count:
+        return known
+    makers = [_relabelled(columns[name], maker_of).dictionary_decode() for name in ("response_model", "request_model")]
+    texts = known.dictionary_decode()
+    return pc.if_else(said.is_valid(), pc.coalesce(texts, *makers), texts).dictionary_encode()
+
+
+def _without_brackets(said: str) -> str | None:
+    """A list as some write it, as JSON in a text, becomes one as the others are: joined by commas."""
+    if not said.startswith("["):
+        return said
+    try:
+        reasons = orjson.loads(said)
+    except orjson.JSONDecodeError:
+        return said
+    return ",".join(str(reason) for reason in reasons) or None if isinstance(reasons, list) else said
 
 
 @lru_cache(maxsize=KEYS_REMEMBERED)

@@ -32,6 +32,15 @@ READ: Final[dict[str, frozenset[str]]] = {
     "ScopeLogs": frozenset({"scope", "log_records"}),
     "LogRecord": frozenset({"time_unix_nano", "observed_time_unix_nano", "body", "attributes", "trace_id", "span_id",
                             "event_name"}),
+    "ResourceMetrics": frozenset({"resource", "scope_metrics"}),
+    "ScopeMetrics": frozenset({"scope", "metrics"}),
+    "Metric": frozenset({"name", "gauge", "sum", "histogram", "exponential_histogram", "summary"}),
+    "NumberDataPoint": frozenset({"attributes", "start_time_unix_nano", "time_unix_nano", "as_double", "as_int",
+                                  "flags"}),
+    "HistogramDataPoint": frozenset({"attributes", "start_time_unix_nano", "time_unix_nano", "count", "sum", "flags"}),
+    "ExponentialHistogramDataPoint": frozenset({"attributes", "start_time_unix_nano", "time_unix_nano", "count", "sum",
+                                                "flags"}),
+    "SummaryDataPoint": frozenset({"flags"}),
 }  # fmt: skip
 """Message → fields that are decoded; messages not named here are decoded whole."""
 
@@ -93,9 +102,21 @@ def _cut(message: descriptor_pb2.DescriptorProto, *, texts_as_bytes: bool) -> No
         kept = [field for field in message.field if field.name in wanted]
         del message.field[:]
         message.field.extend(kept)
+        _drop_empty_choices(message)
     for field in message.field:
         if field.type_name == _VALUE:
             field.type = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
             field.ClearField("type_name")
         elif texts_as_bytes and field.type == descriptor_pb2.FieldDescriptorProto.TYPE_STRING:
             field.type = descriptor_pb2.FieldDescriptorProto.TYPE_BYTES
+
+
+def _drop_empty_choices(message: descriptor_pb2.DescriptorProto) -> None:
+    """A oneof without a field is no valid descriptor; every optional scalar is one of its own."""
+    used = sorted({field.oneof_index for field in message.field if field.HasField("oneof_index")})
+    choices = [message.oneof_decl[index] for index in used]
+    del message.oneof_decl[:]
+    message.oneof_decl.extend(choices)
+    for field in message.field:
+        if field.HasField("oneof_index"):
+            field.oneof_index = used.index(field.oneof_index)

@@ -35,7 +35,8 @@ class Records:
     `request[i]` is the position of record i's request in the group, `scope[i]` its row in `scopes`. `name` is that of
     the span or of the event, NULL where there is none. Ids are binary as they came, of any length; those of an event
     are its context, the span in which it happened, and it has no parent. Times are nanoseconds since 1970 as unsigned
-    64-bit integers, both the same for an event; `status` is OTLP's code, 0 for events.
+    64-bit integers; an event ends at its time, and began as much earlier as it says that it took. `status` is OTLP's
+    code, 0 for events.
     """
 
     signal: Signal
@@ -50,6 +51,8 @@ class Records:
     ended: npt.NDArray[np.uint64]
     status: npt.NDArray[np.int32]
     attributes: Attributes
+    speaker: npt.NDArray[np.int16]
+    operation: pa.DictionaryArray
 
     def __len__(self) -> int:
         return len(self.request)
@@ -72,4 +75,6 @@ class Records:
             ended=self.ended[keep],
             status=self.status[keep],
             attributes=self.attributes.filter(keep),
+            speaker=self.speaker[keep],
+            operation=self.operation.filter(mask),
         )

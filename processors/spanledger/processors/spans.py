@@ -5,6 +5,7 @@ import pyarrow.compute as pc
 
 from spanledger.processors.attributes import Attributes
 from spanledger.processors.decode import Decoded
+from spanledger.processors.hearing import heard
 from spanledger.processors.nesting import numbers, parents, scopes_of
 from spanledger.processors.records import Records
 
@@ -16,7 +17,7 @@ def spans(decoded: Decoded) -> Records:
     each = per_scope.field("spans").flatten()
     scopes = scopes_of(per_resource, "scope_spans", per_scope)
     scope = parents(per_scope.field("spans"))
-    return Records(
+    return heard(
         signal="traces",
         request=parents(decoded.requests)[scopes.resource[scope]],
         scope=scope,

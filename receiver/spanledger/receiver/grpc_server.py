@@ -15,6 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, NoReturn, Protocol, Self, TypeAlias
 
 import grpc
@@ -26,23 +27,16 @@ from grpc_health.v1.health import aio as health
 from spanledger.receiver.bodies import decompress
 from spanledger.receiver.contract import Answer, Identity, Refused, Request, Stored, Unavailable
 from spanledger.receiver.counters import Counters
-from spanledger.receiver.grpc_status import UNEXPECTED, MissingScope, export_response, failure
+from spanledger.receiver.grpc_status import UNEXPECTED, MissingScope, failure
 from spanledger.receiver.in_flight import InFlight, Share
 from spanledger.receiver.limits import Limits
+from spanledger.receiver.signals import SIGNALS, Signal
 from spanledger.receiver.tls import Tls
 
 Submit: TypeAlias = Callable[[Request], Future[Answer]]
 """`Intake.submit`, or anything like it."""
 Context: TypeAlias = grpc.aio.ServicerContext[Any, bytes]
 Call: TypeAlias = Callable[[Any, Context], Awaitable[bytes]]
-
-COLLECTOR: Final = "/opentelemetry.proto.collector"
-TRACES: Final = f"{COLLECTOR}.trace.v1.TraceService/Export"
-NOT_YET: Final[Mapping[str, str]] = {
-    f"{COLLECTOR}.logs.v1.LogsService/Export": "logs",
-    f"{COLLECTOR}.metrics.v1.MetricsService/Export": "metrics",
-}
-"""Methods of OTLP that are answered UNIMPLEMENTED, and what they carry."""
 
 GZIP_MAGIC: Final = b"\x1f\x8b"
 """How a compressed message is told: gRPC does not show the application its compression flag, and no protobuf message
@@ -137,7 +131,7 @@ class GrpcServer:
         )
         server = grpc.aio.server(options=options)
         alive = health.HealthServicer()
-        handlers = {TRACES: self._export} | {method: _not_yet(what) for method, what in NOT_YET.items()}
+        handlers = {signal.method: partial(self._export, signal) for signal in SIGNALS}
         server.add_generic_rpc_handlers((_Methods(handlers), _health_handlers(alive)))
         address = address_text(self._host, self.port)
         try:
@@ -154,23 +148,23 @@ class GrpcServer:
         await alive.enter_graceful_shutdown()
         await server.stop(self._grace_s)
 
-    async def _export(self, _: Any, context: Context) -> bytes:
+    async def _export(self, signal: Signal, _: Any, context: Context) -> bytes:
         answer: Stored | Exception
         try:
             with self._in_flight.share() as share:
-                request = await self._receive(context, share)
+                request = await self._receive(signal, context, share)
                 answer = await self._answers.of(self._submit(request))
         except Exception as error:  # noqa: BLE001 - `_fail` answers whatever it is
             answer = error
         if isinstance(answer, Stored):
-            return export_response(answer)
+            return bytes(signal.answer(answer).SerializeToString())
         return await _fail(context, answer)
 
-    async def _receive(self, context: Context, share: Share) -> Request:
+    async def _receive(self, signal: Signal, context: Context, share: Share) -> Request:
         """Who calls, then what they send. Raises the errors of the contract, and counts them."""
         try:
             identity = self._sender(dict(context.invocation_metadata() or ()))
-            return Request(await self._read(context, share), identity.tenant, identity.key_id)
+            return Request(await self._read(context, share), identity.tenant, identity.key_id, signal.name)
         except Exception as error:
             self.counters.add(f"refused: {type(error).__name__}")
             raise
@@ -282,13 +276,6 @@ def _health_handlers(alive: Any) -> Any:
             "Watch": grpc.unary_stream_rpc_method_handler(alive.Watch, request, response),
         },
     )
-
-
-def _not_yet(what: str) -> Call:
-    async def refuse(_: Any, context: Context) -> bytes:
-        return await _abort(context, grpc.StatusCode.UNIMPLEMENTED, f"Spanledger does not take {what}: send traces.")
-
-    return refuse
 
 
 async def _fail(context: Context, error: Exception) -> NoReturn:

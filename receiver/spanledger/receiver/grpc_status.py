@@ -7,9 +7,8 @@ import grpc
 from google.protobuf.duration_pb2 import Duration
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
-from spanledger.receiver.contract import Busy, Refused, Stored, TooLarge, Unauthenticated, Unavailable
+from spanledger.receiver.contract import Busy, Refused, TooLarge, Unauthenticated, Unavailable
 
 MESSAGE_CHARACTERS_MAX: Final = 1000
 """A status travels in HTTP/2 trailers, of which clients take 8 KiB."""
@@ -57,16 +56,6 @@ def _retryable(code: grpc.StatusCode, error: Unavailable) -> Failure:
     status = Status(code=code.value[0], message=details)
     status.details.add().Pack(RetryInfo(retry_delay=delay))
     return Failure(code, details, ((DETAILS_KEY, status.SerializeToString()),))
-
-
-def export_response(stored: Stored) -> bytes:
-    """The serialised ExportTraceServiceResponse; empty if all was stored, as OTLP wants it."""
-    if not stored.rejected and not stored.message:
-        return b""
-    response = ExportTraceServiceResponse()
-    response.partial_success.rejected_spans = stored.rejected
-    response.partial_success.error_message = stored.message[:MESSAGE_CHARACTERS_MAX]
-    return bytes(response.SerializeToString())
 
 
 UNEXPECTED: Final = _retryable(

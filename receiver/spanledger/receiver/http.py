@@ -1,4 +1,4 @@
-"""OTLP over HTTP: `POST …/v1/traces` in protobuf or JSON, and the two health pages.
+"""OTLP over HTTP: `POST …/v1/traces`, logs and metrics likewise, in protobuf or JSON, and the two health pages.
 
 An ASGI application: whatever is not OTLP goes to `fallback`. A request is judged by its headers first (key, content
 type, encoding, length); then its body is read, counted as it comes, and handed to `submit`; the answer is sent when the
@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final, ParamSpec, Protocol, TypeAlias, TypeVar
+from urllib.parse import parse_qs
 
 import orjson
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -25,6 +26,7 @@ from spanledger.receiver.http_answers import (
     NO_SUCH_METHOD,
     NOT_FOUND,
     OUTCOMES,
+    PATHS,
     Answer,
     Forbidden,
     Headers,
@@ -32,11 +34,11 @@ from spanledger.receiver.http_answers import (
     UnknownContentType,
     WrongMethod,
     problem,
-    traces_answer,
 )
 from spanledger.receiver.in_flight import InFlight, Share
 from spanledger.receiver.limits import Limits
-from spanledger.receiver.otlp_json import traces_from_json
+from spanledger.receiver.otlp_json import request_from_json
+from spanledger.receiver.signals import NOT_RECEIVED, SIGNALS, Signal
 
 log = logging.getLogger(__name__)
 
@@ -70,21 +72,11 @@ class Keys(Protocol):
         """The identity behind a request's headers (names in lower case). Raises Unauthenticated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
-    """How the requests of one OTLP signal are read and answered."""
-
-    from_json: Callable[[bytes], bytes]
-    answer: Callable[[contract.Stored], Answer]
-
-
-SIGNALS: Final[Mapping[str, Signal | None]] = {
-    "/v1/traces": Signal(traces_from_json, traces_answer),
-    "/v1/logs": None,
-    "/v1/metrics": None,
-    "/v1development/profiles": None,
-}
+ENDINGS: Final[Mapping[str, Signal | None]] = {signal.path: signal for signal in SIGNALS} | dict.fromkeys(NOT_RECEIVED)
 """The end of a path → what is received there; None: a signal of OTLP that is not received (501)."""
+
+KEY_PARAMETER: Final = "key"
+"""An API key in the query: for Gemini CLI, which sends no headers of one's choice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +128,7 @@ class OtlpHttp:
         """Answer one request, as ASGI has it."""
         if scope["type"] == "http":
             path: str = scope["path"]
-            for ending, signal in SIGNALS.items():
+            for ending, signal in ENDINGS.items():
                 if path.endswith(ending):
                     await self._otlp(signal, scope, receive, send)
                     return
@@ -159,7 +151,7 @@ class OtlpHttp:
             await _send(send, 503, orjson.dumps({"status": "not ready"}), (("content-type", JSON),))
 
     async def _otlp(self, signal: Signal | None, scope: Scope, receive: Receive, send: Send) -> None:
-        headers = _headers(scope)
+        headers = _with_key(_headers(scope), scope["query_string"])
         more_headers = self._cors_headers(headers)
         if scope["method"] == "OPTIONS" and more_headers:
             await _send(send, 204, b"", (*more_headers, *PREFLIGHT_HEADERS))
@@ -189,7 +181,9 @@ class OtlpHttp:
                 outcome = await asyncio.shield(asyncio.wrap_future(self._submit(request)))
             except OUTCOMES as error:
                 return problem(error)
-            return signal.answer(outcome) if isinstance(outcome, contract.Stored) else problem(outcome)
+            if isinstance(outcome, contract.Stored):
+                return Answer(200, signal.answer(outcome))
+            return problem(outcome)
         except asyncio.CancelledError:
             # The server stops and waits no longer. Stored or not, the same data may come again.
             return problem(contract.Unavailable("The server is stopping: send this again."))
@@ -209,7 +203,7 @@ class OtlpHttp:
         if "ingest" not in identity.scopes:
             raise Forbidden("This key may not send data: use one with the scope ingest.")
         if asked.signal is None:
-            raise NotReceived("Of OTLP only traces are received here: send to /v1/traces, or switch this exporter off.")
+            raise NotReceived(f"Of OTLP {PATHS} are received here: switch the exporter of this signal off.")
         if asked.content_type not in FORMATS:
             raise UnknownContentType(
                 f"The content type {asked.content_type[:60]!r} is not OTLP's: send {' or '.join(FORMATS)}."
@@ -218,7 +212,7 @@ class OtlpHttp:
         if asked.content_type == JSON:
             body = await self._from_json(asked.signal, body)
             asked.share.hold(len(body))
-        return asked.signal, contract.Request(body, identity.tenant, identity.key_id)
+        return asked.signal, contract.Request(body, identity.tenant, identity.key_id, asked.signal.name)
 
     async def _body(self, asked: _Asked) -> bytes:
         """The body of a request, decompressed."""
@@ -256,9 +250,9 @@ class OtlpHttp:
 
     async def _from_json(self, signal: Signal, body: bytes) -> bytes:
         if len(body) <= INLINE_JSON_BYTES_MAX:
-            return signal.from_json(body)
+            return request_from_json(signal, body)
         async with self._one_large_json:
-            return await self._run(False, signal.from_json, body)
+            return await self._run(False, request_from_json, signal, body)
 
     async def _run(self, inline: bool, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call a function, on a thread unless it is quick, so that nobody else has to wait for it."""
@@ -282,6 +276,14 @@ def _headers(scope: Scope) -> dict[str, str]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
     return headers
+
+
+def _with_key(headers: dict[str, str], query: bytes) -> dict[str, str]:
+    """The headers, with the API key of the query among them where they show none themselves."""
+    if not query or "authorization" in headers or "x-api-key" in headers:
+        return headers
+    shown = parse_qs(query.decode("latin-1")).get(KEY_PARAMETER)
+    return headers | {"x-api-key": shown[0]} if shown else headers
 
 
 async def _send_answer(send: Send, answer: Answer, content_type: str, headers: Headers = ()) -> None:

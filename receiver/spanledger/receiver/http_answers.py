@@ -12,16 +12,13 @@ from typing import Final, TypeAlias
 from google.protobuf.message import Message
 from google.rpc import code_pb2
 from google.rpc.status_pb2 import Status
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceResponse
 
 from spanledger.receiver.bodies import UnknownEncoding
-from spanledger.receiver.contract import Busy, Refused, Stored, TooLarge, Unauthenticated, Unavailable
+from spanledger.receiver.contract import Busy, Refused, TooLarge, Unauthenticated, Unavailable
 from spanledger.receiver.otlp_json import to_json
+from spanledger.receiver.signals import SIGNALS, shortened
 
 Headers: TypeAlias = tuple[tuple[str, str], ...]
-
-MESSAGE_BYTES_MAX: Final = 1024
-"""An answer's text. The specification allows 4 MiB for all of an answer; a reason needs a line."""
 
 JSON: Final = "application/json"
 PROTOBUF: Final = "application/x-protobuf"
@@ -31,7 +28,8 @@ FORMATS: Final[Mapping[str, Callable[[Message], bytes]]] = {
 }
 """Content type → how a message is written in it. An answer has the content type of its request."""
 
-NOT_FOUND: Final = Status(code=code_pb2.NOT_FOUND, message="There is nothing here: OTLP is received at /v1/traces.")
+PATHS: Final = ", ".join(signal.path for signal in SIGNALS)
+NOT_FOUND: Final = Status(code=code_pb2.NOT_FOUND, message=f"There is nothing here: OTLP is received at {PATHS}.")
 NO_SUCH_METHOD: Final = Status(code=code_pb2.UNIMPLEMENTED, message="This page is read with GET.")
 
 
@@ -83,19 +81,10 @@ OUTCOMES: Final = tuple(kind for kind, _, _ in STATUSES)
 """What to catch: everything `problem` can answer."""
 
 
-def traces_answer(outcome: Stored) -> Answer:
-    """The answer to stored traces; `partial_success` is set only where there is something to say."""
-    message = ExportTraceServiceResponse()
-    if outcome.rejected or outcome.message:
-        message.partial_success.rejected_spans = outcome.rejected
-        message.partial_success.error_message = _shortened(outcome.message)
-    return Answer(200, message)
-
-
 def problem(outcome: Outcome) -> Answer:
     """The answer to a request that was not stored."""
     status, code = next((status, code) for kind, status, code in STATUSES if isinstance(outcome, kind))
-    return Answer(status, Status(code=code, message=_shortened(str(outcome))), _headers(outcome))
+    return Answer(status, Status(code=code, message=shortened(str(outcome))), _headers(outcome))
 
 
 def _headers(outcome: Outcome) -> Headers:
@@ -106,10 +95,3 @@ def _headers(outcome: Outcome) -> Headers:
     if isinstance(outcome, WrongMethod):
         return (("allow", "POST"),)
     return ()
-
-
-def _shortened(text: str) -> str:
-    encoded = text.encode(errors="replace")
-    if len(encoded) <= MESSAGE_BYTES_MAX:
-        return encoded.decode()
-    return encoded[: MESSAGE_BYTES_MAX - len("…".encode())].decode(errors="ignore") + "…"

@@ -39,6 +39,7 @@ class Connection(HttpToolsProtocol):
 
     def __init__(self, limits: Limits, config: uvicorn.Config, server_state: ServerState) -> None:
         super().__init__(config, server_state, app_state={})
+        self.access_log = False  # whatever logging is set up to: a path may hold a key in its query
         self._limits = limits
         self._phase = _Phase.REQUEST
         self._header_bytes = 0

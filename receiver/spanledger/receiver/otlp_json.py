@@ -10,16 +10,16 @@ import base64
 import binascii
 import re
 from collections.abc import Callable
-from functools import partial
-from typing import Final, NamedTuple, TypeAlias
+from functools import cache, partial
+from typing import Final, NamedTuple, TypeAlias, cast
 
 import orjson
 from google.protobuf.descriptor import Descriptor, EnumDescriptor, FieldDescriptor
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from spanledger.receiver.contract import Refused, TooLarge
+from spanledger.receiver.signals import Signal
 
 DEPTH_MAX: Final = 100
 """Messages inside messages. Protobuf's own readers give up there, so nothing deeper could be decoded later."""
@@ -67,8 +67,8 @@ class _ShapeError(Exception):
         self.path: list[str] = []
 
 
-def traces_from_json(body: bytes) -> bytes:
-    """The serialised `ExportTraceServiceRequest` that a JSON body means; an empty body is an empty request.
+def request_from_json(signal: Signal, body: bytes) -> bytes:
+    """The serialised export request of a signal that a JSON body means; an empty body is an empty request.
 
     Raises Refused for anything that is not OTLP/JSON, saying where and what, without repeating text of the sender's;
     TooLarge for more values than fit in memory.
@@ -81,9 +81,9 @@ def traces_from_json(body: bytes) -> bytes:
         document = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Refused(f"The body is not JSON in UTF-8: {error}.") from error
-    request = ExportTraceServiceRequest()
+    request = signal.request()
     try:
-        _fill(request, TRACES, document, 1)
+        _fill(request, _fields_of(signal), document, 1)
     except _ShapeError as wrong:
         place = "".join(reversed(wrong.path)).removeprefix(".") or "the body"
         raise Refused(f"The body is not OTLP/JSON at {place}: {wrong}.") from wrong
@@ -93,6 +93,11 @@ def traces_from_json(body: bytes) -> bytes:
 def to_json(message: Message) -> bytes:
     """An answer's message as JSON: lowerCamelCase names, 64-bit numbers as text, nothing for what is not set."""
     return orjson.dumps(MessageToDict(message))
+
+
+@cache
+def _fields_of(signal: Signal) -> Table:
+    return _table(cast(Descriptor, signal.request.DESCRIPTOR), {})
 
 
 def _fill(message: Message, table: Table, value: object, depth: int) -> None:
@@ -253,11 +258,11 @@ READERS: Final[dict[int, Read]] = {
     FieldDescriptor.TYPE_BYTES: _read_bytes,
     FieldDescriptor.TYPE_DOUBLE: _read_number,
     FieldDescriptor.TYPE_INT32: partial(_read_whole_number, *INT32),
+    FieldDescriptor.TYPE_SINT32: partial(_read_whole_number, *INT32),
     FieldDescriptor.TYPE_UINT32: partial(_read_whole_number, *UINT32),
     FieldDescriptor.TYPE_FIXED32: partial(_read_whole_number, *UINT32),
     FieldDescriptor.TYPE_INT64: partial(_read_whole_number, *INT64),
+    FieldDescriptor.TYPE_SFIXED64: partial(_read_whole_number, *INT64),
     FieldDescriptor.TYPE_UINT64: partial(_read_whole_number, *UINT64),
     FieldDescriptor.TYPE_FIXED64: partial(_read_whole_number, *UINT64),
 }
-
-TRACES: Final = _table(ExportTraceServiceRequest.DESCRIPTOR, {})

@@ -1,0 +1,9 @@
+"""OpenInference's instrumentation of Bedrock."""
+
+from bedrock_calls import call_bedrock
+from exporting import exporting
+from openinference.instrumentation.bedrock import BedrockInstrumentor
+
+with exporting() as tracer:
+    BedrockInstrumentor().instrument()
+    call_bedrock(tracer)

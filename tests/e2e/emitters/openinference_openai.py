@@ -1,0 +1,9 @@
+"""OpenInference's instrumentation of OpenAI's SDK."""
+
+from exporting import exporting
+from openai_calls import call_openai
+from openinference.instrumentation.openai import OpenAIInstrumentor
+
+with exporting() as tracer:
+    OpenAIInstrumentor().instrument()
+    call_openai(tracer)
