@@ -44,6 +44,7 @@ def wire(
     """
     priced: Step = partial(price, catalogue=bundled_catalogue())
     counted = counters or Counters()
+    ledger.promote_with(priced)
 
     def prepare(requests: Sequence[Request]) -> _Prepared:
         groups = _by_signal(requests)

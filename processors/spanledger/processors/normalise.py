@@ -43,7 +43,7 @@ REPORTED_COST_USD_MAX: Final = 900_000.0
 KEYS_REMEMBERED: Final = 65_536
 """Attribute keys whose fate is remembered; senders choose keys, so the memory for them is bounded."""
 
-_WANTED: Final = frozenset(of_keys.COLUMN_OF) | (of_keys.HELPERS - {of_keys.ELSEWHERE}) | frozenset(SAYING)
+_WANTED: Final = frozenset(of_keys.COLUMN_OF) | of_keys.HELPERS | frozenset(SAYING)
 
 
 @dataclass(frozen=True)

@@ -163,7 +163,7 @@ COLUMN_OF: Final[dict[str, str]] = {
 """Key → the column that it fills."""
 
 ELSEWHERE: Final = "agent.conversation.id"
-"""Where a word is put that does not mean what it says: it is kept among the attributes."""
+"""Where a word is put that does not mean what it says."""
 
 HELPERS: Final = frozenset((*TOTAL, *UNCACHED, STARTED_MS_AGO, ELSEWHERE))
 """Keys that no column holds, but which decide what one says."""
