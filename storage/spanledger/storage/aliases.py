@@ -67,6 +67,11 @@ class Aliases:
         """Days since 1970 on which the records start."""
         return self.started // DAY_US
 
+    @property
+    def names(self) -> Hashes:
+        """Every hash under which a record of the same calls may be known, fingerprints aside."""
+        return self.hashes(fingerprints=np.zeros(len(self), bool))
+
     def hashes(self, *, fingerprints: Mask) -> Hashes:
         """Every hash under which a record of the same calls may be known; fingerprints of those records only."""
         kinds = (self.record, self.context, self.response, self.request, self.fingerprint[fingerprints])

@@ -23,6 +23,8 @@ SECONDS_US: Final = 30 * 1_000_000
 MINUTES_US: Final = 15 * 60 * 1_000_000
 """How far apart nearly all of them start, retries and long streams included."""
 
+FEW: Final = 16
+
 _ALIASES: Final = ("record_hash", "context_hash", "response_hash", "request_hash", "fingerprint")
 
 _MATCHES: Final = """
@@ -90,7 +92,10 @@ class Lookup:
         if not len(hashes):
             return False
         self._connection.register("asked", pa.table({"hash": hashes}))
-        matching = " or ".join(f"{alias} in (select hash from asked)" for alias in _ALIASES)
+        # A few constants are compared several times as fast as a table is joined; far away it is mostly one false hit.
+        few = len(hashes) <= FEW
+        sought = ", ".join(str(int(one)) for one in hashes) if few else "select hash from asked"
+        matching = " or ".join(f"{alias} in ({sought})" for alias in _ALIASES)
         found: dict[int, int] = {}
         try:
             for first, last in windows(around, reach_us):

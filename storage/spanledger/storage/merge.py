@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from spanledger.storage.aliases import NONE, Aliases
 from spanledger.storage.fold import fold
 from spanledger.storage.groups import grouped, most_complete
-from spanledger.storage.lookup import NEAR_US, Lookup
+from spanledger.storage.lookup import FEW, NEAR_US, Lookup
 from spanledger.storage.remembered import Concern, Remembered
 from spanledger.storage.schema import Batch, Hashes, Mask, Ranks, Rows, Step
 from spanledger.storage.windows import windows
@@ -161,17 +161,14 @@ class _Planning:
         lookup.near(near.hashes(fingerprints=(concern.prints | concern.unsure)[rows]), near.started)
         alike = aliases.take(rows[concern.prints[rows] | concern.unsure[rows]])
         lookup.ended_near(alike.fingerprint[alike.fingerprint != NONE], alike.ended[alike.fingerprint != NONE])
-        for look, moments in (
-            (lookup.within_seconds, aliases.started),
-            (lookup.within_minutes, aliases.started),
-            (lookup.within_hours, aliases.started),
-            (lookup.arrived_within_hours, aliases.ingested),
-        ):
-            far = rows[concern.names[rows]]
-            far = far[~_answered(aliases.take(far), Aliases.of(lookup.records))]
-            if not len(far):
-                break
-            look(aliases.take(far).hashes(fingerprints=np.zeros(len(far), bool)), moments[far])
+        far = _unanswered(aliases, rows[concern.names[rows]], lookup)
+        for look in (lookup.within_seconds, lookup.within_minutes):
+            if len(far) > FEW:  # a few are looked for in the widest window at once
+                look(aliases.take(far).names, aliases.started[far])
+                far = _unanswered(aliases, far, lookup)
+        lookup.within_hours(aliases.take(far).names, aliases.started[far])
+        far = _unanswered(aliases, far, lookup)
+        lookup.arrived_within_hours(aliases.take(far).names, aliases.ingested[far])
         self._look_up_neighbours()
 
     def _look_up_neighbours(self) -> None:
@@ -187,11 +184,13 @@ class _Planning:
             self._lookup.near(mates.fingerprint, mates.started)
 
 
-def _answered(wanted: Aliases, found: Aliases) -> Mask:
-    """Which records share a name, or are a record, or are told of by one, that was found."""
-    hashes = found.hashes(fingerprints=np.zeros(len(found), bool))
+def _unanswered(aliases: Aliases, rows: Rows, lookup: Lookup) -> Rows:
+    """Of some records those that share no name with any that was found, are none of them, and told of by none."""
+    if not len(rows):
+        return rows
+    wanted, found = aliases.take(rows), Aliases.of(lookup.records).names
     kinds = (wanted.record, wanted.context, wanted.response, wanted.request)
-    return np.asarray(np.logical_or.reduce([np.isin(kind, hashes) & (kind != NONE) for kind in kinds]))
+    return np.asarray(rows[~np.logical_or.reduce([np.isin(kind, found) & (kind != NONE) for kind in kinds])])
 
 
 def _versions(arrived: Aliases, stored: Aliases) -> tuple[Mask, Mask]:
