@@ -28,7 +28,7 @@ write-ahead log: measured 120,000-135,000 rows/s and a checkpoint of 0.03 s, aga
 SETTINGS: Final = {
     # One thread a query: two made a commit of 8,000 rows twice as slow, and every reader brings its own thread.
     "threads": "1",
-    "memory_limit": "'200MB'",
+    "memory_limit": "'150MB'",
     # Commits too small for a row group of their own go through the log. A checkpoint of 16 MB holds the writer up for
     # 0.1 s at most, one of 256 MB for 1.1 s.
     "checkpoint_threshold": "'16MB'",
