@@ -60,8 +60,7 @@ CLAUDE_CODE: Final = (
             "*": NOISE,
         },
         # The request's id stands where the response's belongs, and a sub-agent's where the conversation's does.
-        words={"gen_ai.response.id": "anthropic.request.id", "gen_ai.conversation.id": ELSEWHERE}
-        | _CLAUDE_WORDS,
+        words={"gen_ai.response.id": "anthropic.request.id", "gen_ai.conversation.id": ELSEWHERE} | _CLAUDE_WORDS,
         reading=EXCLUSIVE,
         provider="anthropic",
         traps="gen_ai.response.id is the request's id (req_…), and in a sub-agent gen_ai.conversation.id is the "
