@@ -21,8 +21,6 @@ from tests.otlp_client import GrpcClient, HttpClient
 BOMB_BYTES = 1 << 30
 BOMB_ANSWER_S = 0.1
 BOMB_RSS_MB = 32
-SHARED_MACHINE = 3
-"""How many times the promised time a test may take: other things run beside it."""
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +73,7 @@ def test_a_compression_bomb_is_refused_at_once_and_costs_no_memory(target, encod
         answer = target.http.export(body, Content_Encoding=encoding)
         taken_s.append(time.perf_counter() - began)
         assert answer.status == 413, answer
-    assert min(taken_s) <= BOMB_ANSWER_S * SHARED_MACHINE, taken_s
+    assert min(taken_s) <= BOMB_ANSWER_S, taken_s
     assert status_mb(pid, "VmHWM") - before <= BOMB_RSS_MB
 
 

@@ -36,12 +36,16 @@ _MATCHES: Final = """
     )
     where {matching}
 """
+# The rows first, then their texts: through the view DuckDB joins the texts of every row of the window.
 _RECORDS: Final = """
-    select records.* from call_records as records join wanted using (call_id)
-    where records.revision = 0 and records.started_at between {window}
-    union all by name
-    select records.* from observation_records as records join wanted using (call_id)
-    where records.started_at between {window}
+    with few as materialized (
+        select facts.* from call_facts as facts join wanted using (call_id)
+        where facts.revision = 0 and facts.started_at between {window}
+        union all by name
+        select facts.* from observation_facts as facts join wanted using (call_id)
+        where facts.started_at between {window}
+    )
+    select * from few join origins using (origin_key) join models using (model_key) join owners using (owner_key)
 """
 _MADE_OF: Final = """
     select call_id, revision + 1 as records from call_facts join wanted using (call_id)
