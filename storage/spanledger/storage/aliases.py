@@ -52,7 +52,7 @@ class Aliases:
             started=started,
             ended=np.maximum(ended, started),
             ingested=_times(batch, "ingested_at"),
-            completeness=np.column_stack([_counts(batch, "output_tokens"), ended]),
+            completeness=completeness(batch),
         )
 
     def __len__(self) -> int:
@@ -97,6 +97,11 @@ class Aliases:
             known = np.flatnonzero(self.fingerprint)
             _mark_twice(shared, self.fingerprint[known], known)
         return shared
+
+
+def completeness(rows: pa.Table) -> Completeness:
+    """How much each row says of its record: its output, then its end; -1 for unknown."""
+    return np.column_stack([_counts(rows, "output_tokens"), _times(rows, "ended_at")])
 
 
 def _mark_twice(shared: Mask, hashes: Hashes, holders: Rows) -> None:

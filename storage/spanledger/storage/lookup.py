@@ -63,38 +63,33 @@ class Lookup:
         self._calls: dict[int, int] = {}
         self.records: Batch = CALLS.empty_table()
 
-    @property
-    def calls(self) -> Hashes:
-        """The ids of the calls found."""
-        return np.fromiter(self._calls, np.uint64, len(self._calls))
+    def near(self, hashes: Hashes, started: Times) -> None:
+        """Look for hashes near the times given."""
+        self._find(hashes, "started_at", started, NEAR_US)
 
-    def near(self, hashes: Hashes, started: Times) -> bool:
-        """Look for hashes near the times given; says whether any call was found that was not known before."""
-        return self._find(hashes, "started_at", started, NEAR_US)
-
-    def ended_near(self, hashes: Hashes, ended: Times) -> bool:
+    def ended_near(self, hashes: Hashes, ended: Times) -> None:
         """Look for hashes of records that ended near the times given, whenever they began."""
-        return self._find(hashes, "ended_at", ended, NEAR_US)
+        self._find(hashes, "ended_at", ended, NEAR_US)
 
-    def within_seconds(self, hashes: Hashes, started: Times) -> bool:
+    def within_seconds(self, hashes: Hashes, started: Times) -> None:
         """Look for hashes up to half a minute from the times given."""
-        return self._find(hashes, "started_at", started, SECONDS_US)
+        self._find(hashes, "started_at", started, SECONDS_US)
 
-    def within_minutes(self, hashes: Hashes, started: Times) -> bool:
+    def within_minutes(self, hashes: Hashes, started: Times) -> None:
         """Look for hashes up to a quarter of an hour from the times given."""
-        return self._find(hashes, "started_at", started, MINUTES_US)
+        self._find(hashes, "started_at", started, MINUTES_US)
 
-    def within_hours(self, hashes: Hashes, started: Times) -> bool:
+    def within_hours(self, hashes: Hashes, started: Times) -> None:
         """Look for names up to some hours from the times given."""
-        return self._find(hashes, "started_at", started, HOURS_US)
+        self._find(hashes, "started_at", started, HOURS_US)
 
-    def arrived_within_hours(self, hashes: Hashes, ingested: Times) -> bool:
+    def arrived_within_hours(self, hashes: Hashes, ingested: Times) -> None:
         """Look for names among what arrived up to some hours from the times given."""
-        return self._find(hashes, "ingested_at", ingested, HOURS_US)
+        self._find(hashes, "ingested_at", ingested, HOURS_US)
 
-    def _find(self, hashes: Hashes, time: str, around: Times, reach_us: int) -> bool:
+    def _find(self, hashes: Hashes, time: str, around: Times, reach_us: int) -> None:
         if not len(hashes):
-            return False
+            return
         self._connection.register("asked", pa.table({"hash": hashes}))
         # A few constants are compared several times as fast as a table is joined; far away it is mostly one false hit.
         few = len(hashes) <= FEW
@@ -114,7 +109,6 @@ class Lookup:
         if new:
             self._calls |= new
             self._fetch(new)
-        return bool(new)
 
     def _fetch(self, calls: dict[int, int]) -> None:
         """All records of some calls, given when one of each started; the others are nearly always near."""

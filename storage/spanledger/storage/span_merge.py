@@ -7,10 +7,11 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
+from spanledger.storage.aliases import completeness
 from spanledger.storage.groups import most_complete
 from spanledger.storage.known import repeats, stored_of
 from spanledger.storage.remembered import Remembered
-from spanledger.storage.schema import SPAN_FACTS, Completeness
+from spanledger.storage.schema import SPAN_FACTS
 from spanledger.storage.windows import windows
 from spanledger.storage.writing import Added, Removed
 
@@ -25,7 +26,7 @@ def plan_spans(
         return [], []
     record = spans.column("record_hash").to_numpy()
     started = spans.column("started_at").cast(pa.int64()).to_numpy()
-    complete = _completeness(spans)
+    complete = completeness(spans)
     keep = most_complete(record, complete)
     perhaps = remembered.may_hold(record, started) & keep
     removed = []
@@ -40,9 +41,3 @@ def plan_spans(
     remembered.remember_records(record[keep], started[keep])
     rows = spans.filter(pa.array(keep)) if not keep.all() else spans
     return ([Added.of("span_facts", rows, _FACTS)] if rows.num_rows else []), removed
-
-
-def _completeness(spans: pa.Table) -> Completeness:
-    output = spans.column("output_tokens").fill_null(-1).to_numpy()
-    ended = spans.column("ended_at").cast(pa.int64()).fill_null(-1).to_numpy()
-    return np.column_stack([output, ended])
