@@ -15,7 +15,7 @@ from benchmarks.server import Server
 from benchmarks.workload import Workload
 from spanledger.cli.wiring import wire
 from spanledger.receiver.contract import Request, Stored, Unavailable
-from spanledger.storage import ledger as ledger_module
+from spanledger.storage import room
 from spanledger.storage.errors import LedgerUnavailable
 from spanledger.storage.ledger import Ledger
 from tests.crash import CLEAN, found
@@ -134,7 +134,7 @@ def until_healed(work):
 def test_a_commit_that_runs_out_of_space_is_unavailable_and_nothing_is_lost_or_there_twice(
     small_disk, monkeypatch, requests, bytes_left
 ):
-    monkeypatch.setattr(ledger_module, "FREE_BYTES_MIN", 0)  # what usually refuses before a commit begins
+    monkeypatch.setattr(room, "FREE_BYTES_MIN", 0)  # what usually refuses before a commit begins
     data, ballast = small_disk / "data", small_disk / "ballast"
     workload = Workload(SPANS, from_ns=(time.time_ns() // DAY_NS) * DAY_NS - DAY_NS // 2)  # yesterday's noon: one day
     groups = [range(number * requests, (number + 1) * requests) for number in range(COMMITS_UNTIL_FULL_MAX)]
@@ -156,7 +156,7 @@ def test_a_commit_that_runs_out_of_space_is_unavailable_and_nothing_is_lost_or_t
     # While the disk is full the next group fares no better, and the one planned beside it goes down with it.
     fill(ballast)
     beside = [until_healed(lambda: prepare(bodies[turn])), prepare(bodies[turn + 1])]
-    for prepared, why in zip(beside, ("could not be written: ", "is being reopened after a failed write"), strict=True):
+    for prepared, why in zip(beside, ("could not be written: ", "just failed; try again"), strict=True):
         with pytest.raises(Unavailable, match=why):
             store(prepared)
 
@@ -171,7 +171,7 @@ def test_a_commit_that_runs_out_of_space_is_unavailable_and_nothing_is_lost_or_t
 @pytest.fixture
 def unfinished(small_disk, monkeypatch):
     """A ledger of 16,000 calls whose checkpoint ran out of space; now there is space again."""
-    monkeypatch.setattr(ledger_module, "FREE_BYTES_MIN", 0)
+    monkeypatch.setattr(room, "FREE_BYTES_MIN", 0)
     ledger = Ledger.open(small_disk / "data")
     for turn in range(8):
         ledger.merge(many(2_000, first=2_000 * turn), price=free, ranks={})

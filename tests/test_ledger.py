@@ -1,14 +1,18 @@
 """The ledger as its users see it: merges, readers, removal, counts, and what survives what."""
 
 import threading
+import time
 from dataclasses import replace
 from decimal import Decimal
 
+import duckdb
 import numpy as np
 import pytest
 
+from spanledger.storage import room
+from spanledger.storage.aliases import Aliases
 from spanledger.storage.errors import LedgerError, LedgerUnavailable, QueryTimeout
-from spanledger.storage.ledger import Ledger
+from spanledger.storage.ledger import REOPEN_AFTER_S, Ledger
 from spanledger.storage.refusals import Refusal
 from spanledger.storage.schema import COLUMNS, DERIVED, Arrivals, Ranks
 from tests.records import NOON, batch, free, many, record
@@ -72,7 +76,7 @@ def test_a_batch_is_planned_while_the_one_before_is_committed(ledger):
     assert (ledger.commit(first).calls, ledger.commit(second).calls) == (3, 3)
 
 
-def test_a_plan_that_meets_the_batch_before_waits_for_its_commit(ledger):
+def test_a_plan_that_meets_what_is_only_in_the_ledger_waits_for_the_commit_before(ledger):
     ledger.merge(many(1, first=100), price=free, ranks=Ranks({}))
     first = ledger.plan(Arrivals.of_calls(many(3)), price=free, ranks=Ranks({}))
     merged = []
@@ -83,6 +87,57 @@ def test_a_plan_that_meets_the_batch_before_waits_for_its_commit(ledger):
     ledger.commit(first)
     meeting.join()
     assert (merged[0].calls, merged[0].repeated) == (1, 3)
+
+
+def test_a_plan_that_meets_the_batch_before_is_made_before_that_is_committed(ledger):
+    def plan(*records):
+        return ledger.plan(Arrivals.of_calls(batch(records)), price=free, ranks=Ranks({}))
+
+    ledger.merge(many(1), price=free, ranks=Ranks({}))
+    ledger.merge(many(1), price=free, ranks=Ranks({}))  # from here on what is planned is kept in memory
+    first = plan(record(1, "chatcmpl-aaaa"), record(2, "chatcmpl-bbbb"))
+    second = plan(record(3, "chatcmpl-aaaa", dialect="second"), record(2, "chatcmpl-bbbb"))
+    third = plan(record(4, "chatcmpl-aaaa", dialect="third"))
+    assert [ledger.commit(one).calls for one in (first, second, third)] == [2, 0, 0]
+    assert ask(ledger, "select sources from calls where revision = 2") == [{"sources": "first,second,third"}]
+    assert ask(ledger, "select count(*) as calls from calls") == [{"calls": 3}]
+
+
+def test_plans_that_rest_on_a_commit_that_failed_fail_with_it(ledger, monkeypatch):
+    ledger.merge(many(1), price=free, ranks=Ranks({}))
+    ledger.merge(many(1), price=free, ranks=Ranks({}))
+    told = [batch([record(span, "chatcmpl-aaaa", dialect=f"{span}")]) for span in (1, 2)]
+    first, second = (ledger.plan(Arrivals.of_calls(rows), price=free, ranks=Ranks({})) for rows in told)
+    with monkeypatch.context() as broken:
+        broken.setattr("spanledger.storage.ledger.write", fails)
+        with pytest.raises(LedgerUnavailable):
+            ledger.commit(first)
+    with pytest.raises(LedgerUnavailable):
+        ledger.commit(second)
+    time.sleep(REOPEN_AFTER_S)
+    assert [ledger.merge(rows, price=free, ranks=Ranks({})).calls for rows in told] == [1, 0]
+
+
+def test_what_was_told_a_repeat_of_a_call_whose_commit_failed_is_not_taken_for_stored(ledger, monkeypatch):
+    ledger.merge(many(1), price=free, ranks=Ranks({}))
+    ledger.merge(many(1), price=free, ranks=Ranks({}))
+    rows = batch([record(1, "chatcmpl-aaaa")])
+    nothing = Arrivals.of_calls(rows.slice(0, 0))
+    first = ledger.plan(Arrivals.of_calls(rows), price=free, ranks=Ranks({}))
+    era, told = ledger.era, Aliases.of(rows)
+    assert ledger.repeats(told.record, told.started, told.completeness).tolist() == [True]
+    with monkeypatch.context() as full:
+        full.setattr(room, "FREE_BYTES_MIN", 1 << 62)
+        with pytest.raises(LedgerUnavailable):
+            ledger.commit(first)
+    with pytest.raises(LedgerUnavailable, match="try again"):
+        ledger.commit(ledger.plan(nothing, price=free, ranks=Ranks({}), era=era))
+    assert ledger.repeats(told.record, told.started, told.completeness).tolist() == [False]
+    assert ledger.merge(rows, price=free, ranks=Ranks({})).calls == 1
+
+
+def fails(*_):
+    raise duckdb.IOException("the disk is gone")
 
 
 def test_a_reader_sees_the_last_commit_while_the_writer_goes_on(ledger):
@@ -144,9 +199,7 @@ def test_a_readonly_ledger_takes_nothing(tmp_path):
 
 
 def test_a_full_disk_is_told_before_anything_is_written(ledger, monkeypatch):
-    from spanledger.storage import ledger as module
-
-    monkeypatch.setattr(module, "FREE_BYTES_MIN", 1 << 62)
+    monkeypatch.setattr(room, "FREE_BYTES_MIN", 1 << 62)
     with pytest.raises(LedgerUnavailable, match=r"the disk that holds .* is full .*; free some space"):
         ledger.merge(many(1), price=free, ranks=Ranks({}))
     monkeypatch.undo()

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spanledger.storage import recent
 from spanledger.storage.ledger import Ledger
+from spanledger.storage.recent import BYTES_MAX
 from spanledger.storage.schema import Ranks
 from tests.records import NOON, batch, free, many, record
 
@@ -185,9 +187,12 @@ def one_story(records):
     return records
 
 
+@pytest.mark.parametrize("kept_bytes", [BYTES_MAX, 0], ids=["found in memory", "found in the ledger"])
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=RECORDS.map(one_story), data=st.data())
-def test_any_order_and_any_batching_end_in_the_same_ledger(tmp_path_factory, records, data):
+def test_any_order_and_any_batching_end_in_the_same_ledger(tmp_path_factory, monkeypatch, kept_bytes, records, data):
+    monkeypatch.setattr(recent, "BYTES_MAX", kept_bytes)
+
     def ledger_of(batches):
         one = Ledger.open(tmp_path_factory.mktemp("ledger"))
         for records_of_batch in batches:

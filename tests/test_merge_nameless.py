@@ -6,7 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from spanledger.storage import recent
 from spanledger.storage.ledger import Ledger
+from spanledger.storage.recent import BYTES_MAX
 from spanledger.storage.schema import Ranks
 from tests.records import batch, free, record
 
@@ -156,9 +158,12 @@ RECORDS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@pytest.mark.parametrize("kept_bytes", [BYTES_MAX, 0], ids=["found in memory", "found in the ledger"])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(records=RECORDS, data=st.data())
-def test_any_order_and_any_batching_end_in_the_same_ledger(tmp_path_factory, records, data):
+def test_any_order_and_any_batching_end_in_the_same_ledger(tmp_path_factory, monkeypatch, kept_bytes, records, data):
+    monkeypatch.setattr(recent, "BYTES_MAX", kept_bytes)
+
     def ledger_of(batches):
         ledger = Ledger.open(tmp_path_factory.mktemp("ledger"))
         for one in batches:

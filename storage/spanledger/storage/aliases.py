@@ -13,10 +13,18 @@ import numpy as np
 import pyarrow as pa
 
 from spanledger.storage.schema import Batch, Completeness, Hashes, Mask, Rows, Times
+from spanledger.storage.session_hashes import Sessions
 from spanledger.storage.windows import DAY_US
 
 NONE: Final = np.uint64(0)
 """Stands for an absent hash."""
+
+
+ALIAS_COLUMNS: Final = (
+    "record_hash", "response_hash", "request_hash", "context_hash", "fingerprint", "anonymous", "started_at",
+    "ended_at", "ingested_at", "output_tokens", "session_id",
+)  # fmt: skip
+"""The columns of calls that aliases are made of."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +44,11 @@ class Aliases:
     ended: Times
     ingested: Times
     completeness: Completeness
+    sessions: Sessions
 
     @classmethod
     def of(cls, batch: Batch) -> "Aliases":
-        """The aliases of a batch with the columns of CALLS."""
+        """The aliases of a batch with the columns of CALLS, or those of ALIAS_COLUMNS."""
         started = _times(batch, "started_at")
         ended = _times(batch, "ended_at")
         return cls(
@@ -53,6 +62,7 @@ class Aliases:
             ended=np.maximum(ended, started),
             ingested=_times(batch, "ingested_at"),
             completeness=completeness(batch),
+            sessions=Sessions(batch.column("session_id")),
         )
 
     def __len__(self) -> int:
@@ -60,12 +70,18 @@ class Aliases:
 
     def take(self, rows: Rows) -> "Aliases":
         """The aliases of some rows."""
-        return Aliases(*(getattr(self, name)[rows] for name in self.__dataclass_fields__))
+        arrays = {name: getattr(self, name)[rows] for name in self.__dataclass_fields__ if name != "sessions"}
+        return Aliases(**arrays, sessions=self.sessions.take(rows))
 
     @property
     def days(self) -> Times:
         """Days since 1970 on which the records start."""
         return self.started // DAY_US
+
+    @property
+    def kinds(self) -> Hashes:
+        """What records of one call may share, of shape (4, records): identity, span told of, response, request."""
+        return np.stack((self.record, self.context, self.response, self.request))
 
     @property
     def names(self) -> Hashes:
@@ -102,6 +118,18 @@ class Aliases:
 def completeness(rows: pa.Table) -> Completeness:
     """How much each row says of its record: its output, then its end; -1 for unknown."""
     return np.column_stack([_counts(rows, "output_tokens"), _times(rows, "ended_at")])
+
+
+def as_complete(record: Hashes, complete: Completeness, known: Hashes, known_complete: Completeness) -> Mask:
+    """Which records are known in a version at least as complete; of `known` each may be there several times."""
+    if not len(known):
+        return np.zeros(len(record), bool)
+    order = np.lexsort((known_complete[:, 1], known_complete[:, 0], known))  # the most complete of each comes last
+    at = np.searchsorted(known[order], record, side="right") - 1
+    same = (at >= 0) & (known[order][at] == record)
+    theirs = known_complete[order][at]
+    more = (theirs[:, 0] > complete[:, 0]) | ((theirs[:, 0] == complete[:, 0]) & (theirs[:, 1] >= complete[:, 1]))
+    return np.asarray(same & more)
 
 
 def _mark_twice(shared: Mask, hashes: Hashes, holders: Rows) -> None:

@@ -14,7 +14,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from spanledger.storage.remembered import SLACK_US, STRETCH_US, stretches
+from spanledger.storage.aliases import ALIAS_COLUMNS, Aliases, as_complete
+from spanledger.storage.likeness import STRETCH_US, keys_of
 from spanledger.storage.schema import Completeness, Hashes, Mask, Times
 from spanledger.storage.windows import DAY_US, between
 
@@ -69,18 +70,19 @@ def _pieces(connection: duckdb.DuckDBPyConnection, day: int) -> list[str]:
 
 
 def nameless_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Iterator[Hashes]:
-    """The keys of the anonymous records that touch a day, as `remembered.stretches` makes them."""
-    window = between(day * DAY_US - STRETCH_US - SLACK_US, (day + 1) * DAY_US + STRETCH_US + SLACK_US)
+    """The likenesses of the anonymous records that touch a day."""
+    window = between(day * DAY_US - STRETCH_US, (day + 1) * DAY_US + STRETCH_US)
+    columns = ", ".join(name for name in ALIAS_COLUMNS)
     rows = connection.sql(
         " union all ".join(
-            "select fingerprint, epoch_us(started_at) as started, epoch_us(coalesce(ended_at, started_at)) as ended"
-            f" from {table} where anonymous and fingerprint is not null"
+            f"select {columns} from {table} where anonymous and fingerprint is not null"
             f" and (started_at between {window} or ended_at between {window})"
             for table in ("call_facts", "observation_facts")
         )
     ).to_arrow_table()
-    keys, days, _ = stretches(*(rows.column(name).to_numpy() for name in ("fingerprint", "started", "ended")))
-    yield np.asarray(keys[days == day])
+    aliases = Aliases.of(rows)
+    stood = keys_of(aliases).with_prints(aliases)
+    yield np.asarray(stood.keys[stood.days == day])
 
 
 def constant_ids(connection: duckdb.DuckDBPyConnection) -> Hashes:
@@ -119,13 +121,7 @@ def _repeats(connection: duckdb.DuckDBPyConnection, hashes: Hashes, complete: Co
     if not stored.num_rows:
         return np.zeros(len(hashes), bool)
     ended, output = (stored.column(name).fill_null(-1).to_numpy() for name in ("ended", "output_tokens"))
-    order = np.lexsort((ended, output, stored.column("hash").to_numpy()))  # the most complete of each hash comes last
-    sorted_hashes = stored.column("hash").to_numpy()[order]
-    at = np.searchsorted(sorted_hashes, hashes, side="right") - 1
-    known = (at >= 0) & (sorted_hashes[at] == hashes)
-    best_output, best_ended = output[order][at], ended[order][at]
-    enough = (best_output > complete[:, 0]) | ((best_output == complete[:, 0]) & (best_ended >= complete[:, 1]))
-    return np.asarray(known & enough)
+    return as_complete(hashes, complete, stored.column("hash").to_numpy(), np.column_stack([output, ended]))
 
 
 def stored_of(connection: duckdb.DuckDBPyConnection, hashes: Hashes, started_us: Times) -> Hashes:

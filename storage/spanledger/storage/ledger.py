@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from shutil import disk_usage
 from typing import Final, NoReturn, TypeVar
 
 import duckdb
@@ -21,28 +20,23 @@ from spanledger.storage.errors import LedgerError, LedgerUnavailable, RowsRefuse
 from spanledger.storage.filters import LoadDay
 from spanledger.storage.keeper import Keeper
 from spanledger.storage.known import add_constant_ids, constant_ids, nameless_of_day, names_of_day, repeats
+from spanledger.storage.lookup import Lookup
 from spanledger.storage.mark import Mark, MarkFile
 from spanledger.storage.merge import Plan, plan
 from spanledger.storage.opening import FILE_NAME, Opened, attach, open_ledger, sentence
 from spanledger.storage.outcome import Merged, Planned
+from spanledger.storage.pending import Pending
 from spanledger.storage.point_merge import plan_points
 from spanledger.storage.promotion import note_promotion, plan_promotion
-from spanledger.storage.reader import Reader, cursor_on
+from spanledger.storage.reader import Reader, Readers, cursor_on
 from spanledger.storage.refusals import Refusal, add_refusals
 from spanledger.storage.remembered import Remembered
 from spanledger.storage.removal import remove_service_prefix
+from spanledger.storage.room import check_room
 from spanledger.storage.schema import Arrivals, Batch, Completeness, Hashes, Mask, Ranks, Step, Times
 from spanledger.storage.span_merge import plan_spans
 from spanledger.storage.trouble import BAD_ROWS, BROKEN, roll_back
-from spanledger.storage.writing import write
-
-FREE_BYTES_MIN: Final = 16 << 20
-"""Below this much free disk nothing is taken: a commit that runs out of space takes DuckDB's instance down with it."""
-
-READERS_MAX: Final = 4
-"""Readers at once; more wait, so that a page with twenty charts does not slow the writer down to a crawl."""
-
-READER_WAIT_S: Final = 10.0
+from spanledger.storage.writing import Change, write
 
 PROMOTE_S: Final = 60.0
 """Between two looks at the roll-ups."""
@@ -65,10 +59,9 @@ class Ledger:
         self._state = opened.mark
         self._mark = mark
         self._planning: duckdb.DuckDBPyConnection | None = None
-        self._plans = threading.Condition(threading.RLock())
-        self._unsettled = 0
+        self._plans = Pending()
         self._writing = threading.RLock()
-        self._reading = threading.BoundedSemaphore(READERS_MAX)
+        self._readers = Readers()
         self._remembered = Remembered(self._asking(names_of_day), self._asking(nameless_of_day))
         self._known = known_keys(opened.connection)
         self._constant = constant_ids(opened.connection)
@@ -111,23 +104,37 @@ class Ledger:
     def repeats(self, record_hash: Hashes, started_us: Times, complete: Completeness) -> Mask:
         """Which records are here already, at least as complete: they were sent again. Raises LedgerUnavailable."""
         with self._plans:
-            self._settled()
-            planning = self._planning_connection()
-            return self._reading_for_plans(lambda: repeats(planning, record_hash, started_us, complete))
+            known = self._remembered.recent.repeats(record_hash, complete)
+            rest = np.flatnonzero(~known)
+            if len(rest):
+                self._plans.settled()
+                planning = self._planning_connection()
+                asked = (record_hash[rest], started_us[rest], complete[rest])
+                known[rest] = self._reading_for_plans(lambda: repeats(planning, *asked))
+        return known
 
-    def plan(self, arrivals: Arrivals, refusals: Sequence[Refusal] = (), *, price: Step, ranks: Ranks) -> Planned:
+    @property
+    def era(self) -> int:
+        """Changes when a commit fails: what was said of records before that (`repeats`) holds no longer."""
+        return self._plans.era
+
+    def plan(
+        self, arrivals: Arrivals, refusals: Sequence[Refusal] = (), *, price: Step, ranks: Ranks, era: int | None = None
+    ) -> Planned:
         """Decide what becomes of each record that arrived: a new call, part of another one, or known already.
 
         `price` fills the cost columns of the rows that will be written; `ranks` says whose word counts first. Plans are
         committed in the order in which they were made, each exactly once; a plan may be made while the one before is
-        being committed. Raises LedgerUnavailable.
+        being committed, and fails with it. `era`: that in which the ledger was first asked about these records, if it
+        was. Raises LedgerUnavailable.
         """
         with self._plans:
-            planned = Planned(
-                self._plan(arrivals, price, ranks, self._settled), tuple(refusals), arrivals, price, ranks
-            )
-            self._unsettled += 1
-        return planned
+            began = self._plans.era if era is None else era
+            made = self._plan(arrivals, price, ranks, self._plans.settled)
+            if began != self._plans.era:  # nobody may rest on this plan, which will fail
+                self._remembered.recent.drop()
+            self._plans.add()
+        return Planned(made, tuple(refusals), arrivals, price, ranks, began)
 
     def commit(self, planned: Planned) -> Merged:
         """Commit a plan, durably: when this returns its calls are on disk, each once.
@@ -136,32 +143,33 @@ class Ledger:
         stored. Raises LedgerUnavailable when it could not be stored now; then nothing of it is.
         """
         refused: Mapping[int, str] = {}
+        sound = False
         try:
             with self._writing:
+                if planned.era != self._plans.era:
+                    raise LedgerUnavailable(f"a write to the ledger in {self._folder} just failed; try again")
                 try:
                     self._write(planned.plan, planned.refusals)
+                    sound = True
                 except RowsRefused:
                     refused = self._write_apart(planned)
         finally:
             with self._plans:
-                self._unsettled -= 1
-                self._plans.notify_all()
+                if self._plans.settle(planned.era, sound=sound):
+                    self._remembered.recent.drop()
         return Merged(planned.plan.calls, planned.plan.joined, planned.plan.repeated, refused)
 
     def _plan(self, arrivals: Arrivals, price: Step, ranks: Ranks, settled: Callable[[], object]) -> Plan:
         planning = self._planning_connection()
 
         def planned() -> Plan:
-            calls = plan(planning, arrivals.calls, self._remembered, self._constant, ranks, price, settled)
+            lookup = Lookup(planning, settled, self._state.calls)
+            calls = plan(lookup, arrivals.calls, self._remembered, self._constant, ranks, price)
             self._constant = np.union1d(self._constant, calls.constant)
             added, removed = plan_spans(planning, arrivals.spans, self._remembered, settled)
             points, repeated = plan_points(planning, arrivals.points, self._remembered, settled)
-            return replace(
-                calls,
-                added=[*calls.added, *added, *points],
-                removed=[*calls.removed, *removed],
-                repeated=calls.repeated + repeated,
-            )
+            additions, removals = [*calls.added, *added, *points], [*calls.removed, *removed]
+            return replace(calls, added=additions, removed=removals, repeated=calls.repeated + repeated)
 
         return self._reading_for_plans(planned)
 
@@ -208,6 +216,7 @@ class Ledger:
         for part in planned.arrivals.parts:
             arrivals = planned.arrivals.part(part)
             with self._plans:
+                self._remembered.recent.drop()
                 alone = self._plan(arrivals, planned.price, planned.ranks, lambda: None)
             try:
                 self._write(alone, ())
@@ -241,14 +250,30 @@ class Ledger:
                 self._know(added)
         return promotion.calls
 
+    def change(self, what: Change) -> None:
+        """Let a module of this stage change something that makes no call more or fewer, in a transaction of its own.
+
+        Nothing is planned or written meanwhile. Raises LedgerUnavailable, or what `what` raises; then nothing changed.
+        """
+        with self._alone() as connection:
+            connection.execute("begin")
+            try:
+                added = what(connection, self._known)
+            except Exception:
+                roll_back(connection)
+                raise
+            self._finish(connection, 0)
+            self._know(added)
+
     @contextmanager
     def _alone(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """The writer's connection with nothing planned and nobody else writing. Raises LedgerUnavailable."""
         with self._plans:
             self._planning_connection()
-            self._settled()
+            self._plans.settled()
             with self._writing:
                 connection = self._writable()
+                self._remembered.recent.drop()
                 try:
                     yield connection
                 except (duckdb.Error, OSError) as error:
@@ -257,23 +282,13 @@ class Ledger:
     @contextmanager
     def reader(self, time_limit_s: float | None = None) -> Iterator[Reader]:
         """A reader on the last commit, for one thread. Raises LedgerUnavailable while the ledger is being reopened."""
-        if not self._reading.acquire(timeout=READER_WAIT_S):
-            raise LedgerUnavailable(f"{READERS_MAX} questions are being answered already; ask again in a moment")
-        try:
-            connection = self._connection
-            if connection is None:
-                raise self._reopening()
-            try:
-                cursor = cursor_on(connection)
-                cursor.execute("begin transaction read only")
-            except duckdb.Error as error:
-                raise LedgerUnavailable(sentence(error)) from error
-            try:
-                yield Reader(cursor, time_limit_s)
-            finally:
-                cursor.close()
-        finally:
-            self._reading.release()
+        with self._readers.reading(self._readable, time_limit_s) as reader:
+            yield reader
+
+    def _readable(self) -> duckdb.DuckDBPyConnection:
+        if self._connection is None:
+            raise self._reopening()
+        return self._connection
 
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file. Raises LedgerUnavailable; then the file is opened afresh.
@@ -320,12 +335,7 @@ class Ledger:
         """The writer's connection. Raises LedgerUnavailable; the disk is looked at before anything is written."""
         if self._connection is None:
             raise self._reopening()
-        free = disk_usage(self._folder).free
-        if free < FREE_BYTES_MIN:
-            raise LedgerUnavailable(
-                f"the disk that holds {self._folder} is full ({free >> 20} MiB free,"
-                f" {FREE_BYTES_MIN >> 20} MiB needed); free some space"
-            )
+        check_room(self._folder)
         return self._connection
 
     def _planning_connection(self) -> duckdb.DuckDBPyConnection:
@@ -333,17 +343,13 @@ class Ledger:
         if self._mark is None:
             raise LedgerUnavailable(f"the ledger in {self._folder} is open for reading only")
         if self._connection is None:
-            self._settled()
+            self._plans.settled()
             if time.monotonic() - self._failed_at < REOPEN_AFTER_S:
                 raise self._reopening()
             self._connection = self._reopened()
         if self._planning is None:
             self._planning = cursor_on(self._connection)
         return self._planning
-
-    def _settled(self) -> None:
-        """Wait until all that was planned is committed, or has failed."""
-        self._plans.wait_for(lambda: not self._unsettled)
 
     def _reopening(self) -> LedgerUnavailable:
         return LedgerUnavailable(f"the ledger in {self._folder} is being reopened after a failed write; try again")
@@ -372,7 +378,7 @@ class Ledger:
         """A filter's way to what the ledger holds of a day: all that was planned must be committed first."""
 
         def load(day: int) -> Iterable[Hashes]:
-            self._settled()
+            self._plans.settled()
             return question(self._planning_connection(), day)
 
         return load
@@ -388,5 +394,5 @@ class Ledger:
         if now - self._failed_at < REOPEN_AFTER_S:
             return
         with self._plans:
-            if not self._unsettled:  # else whoever is being answered just now will plan again
+            if not self._plans:  # else whoever is being answered just now will plan again
                 self._planning_connection()

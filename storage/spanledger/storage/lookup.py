@@ -5,6 +5,7 @@ call start within minutes of each other; names are looked for some hours around 
 the twin of a record with a wrong clock is.
 """
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import duckdb
@@ -12,10 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from spanledger.storage.aliases import Aliases
 from spanledger.storage.fold import as_batch
+from spanledger.storage.likeness import SLACK_US
 from spanledger.storage.remembered import HOURS_US
 from spanledger.storage.schema import CALLS, Batch, Hashes, Times
-from spanledger.storage.windows import between, windows
+from spanledger.storage.windows import WINDOWS_MAX, between, windows
 
 NEAR_US: Final = 2_000_000
 """How far apart most records of one call start: what is found here needs no further look."""
@@ -25,7 +28,12 @@ MINUTES_US: Final = 15 * 60 * 1_000_000
 
 FEW: Final = 16
 
-_ALIASES: Final = ("record_hash", "context_hash", "response_hash", "request_hash", "fingerprint")
+WINDOWS_MIN: Final = 4
+CALLS_OF_WINDOW: Final = 250_000
+"""A question costs as much as reading that many calls: a small ledger is asked about few and long stretches of time."""
+
+_NAMES: Final = ("record_hash", "context_hash", "response_hash", "request_hash")
+_FINGERPRINT: Final = ("fingerprint",)
 
 _MATCHES: Final = """
     select call_id, epoch_us(started_at) as started
@@ -58,18 +66,34 @@ _EVER: Final = (0, 7_258_118_400_000_000)
 class Lookup:
     """The stored calls that were found so far, with all their records."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, settled: Callable[[], object], calls: int) -> None:
+        """`settled` is called before the ledger is asked: it waits until all that was planned before is committed.
+
+        `calls` is how many the ledger holds, roughly.
+        """
+        self.windows_max = min(max(WINDOWS_MIN, calls // CALLS_OF_WINDOW), WINDOWS_MAX)
         self._connection = connection
-        self._calls: dict[int, int] = {}
+        self._settled = settled
+        self._calls: Hashes = np.zeros(0, np.uint64)
         self.records: Batch = CALLS.empty_table()
 
-    def near(self, hashes: Hashes, started: Times) -> None:
-        """Look for hashes near the times given."""
-        self._find(hashes, "started_at", started, NEAR_US)
+    def take(self, records: Batch) -> None:
+        """Put records that were found otherwise to what was found: all of each call."""
+        calls = np.asarray(records.column("call_id").to_numpy())
+        new = ~np.isin(calls, self._calls)
+        if new.any():
+            self._calls = np.union1d(self._calls, calls)
+            self.records = _together([self.records, records.filter(pa.array(new))])
 
-    def ended_near(self, hashes: Hashes, ended: Times) -> None:
-        """Look for hashes of records that ended near the times given, whenever they began."""
-        self._find(hashes, "ended_at", ended, NEAR_US)
+    def near(self, names: Hashes, started: Times) -> None:
+        """Look for names near the times given."""
+        self._find(names, "started_at", started, NEAR_US)
+
+    def alike(self, records: Aliases) -> None:
+        """Look for records with the fingerprints of some, that began or ended when these did."""
+        prints = np.unique(records.fingerprint)
+        self._find(prints, "started_at", records.started, SLACK_US, _FINGERPRINT)
+        self._find(prints, "ended_at", records.ended, SLACK_US, _FINGERPRINT)
 
     def within_seconds(self, hashes: Hashes, started: Times) -> None:
         """Look for hashes up to half a minute from the times given."""
@@ -87,54 +111,67 @@ class Lookup:
         """Look for names among what arrived up to some hours from the times given."""
         self._find(hashes, "ingested_at", ingested, HOURS_US)
 
-    def _find(self, hashes: Hashes, time: str, around: Times, reach_us: int) -> None:
+    def _find(self, hashes: Hashes, time: str, around: Times, reach_us: int, aliases: Sequence[str] = _NAMES) -> None:
         if not len(hashes):
             return
+        self._settled()
         self._connection.register("asked", pa.table({"hash": hashes}))
         # A few constants are compared several times as fast as a table is joined; far away it is mostly one false hit.
         few = len(hashes) <= FEW
         sought = ", ".join(str(int(one)) for one in hashes) if few else "select hash from asked"
-        matching = " or ".join(f"{alias} in ({sought})" for alias in _ALIASES)
-        found: dict[int, int] = {}
+        matching = " or ".join(f"{alias} in ({sought})" for alias in aliases)
+        found = []
         try:
-            for first, last in windows(around, reach_us):
+            for first, last in windows(around, reach_us, self.windows_max):
                 window = between(first, last)
-                rows = self._connection.sql(
-                    _MATCHES.format(aliases=", ".join(_ALIASES), time=time, window=window, matching=matching)
-                ).to_arrow_table()
-                found |= zip(rows.column("call_id").to_pylist(), rows.column("started").to_pylist(), strict=True)
+                question = _MATCHES.format(aliases=", ".join(aliases), time=time, window=window, matching=matching)
+                found.append(self._connection.sql(question).to_arrow_table())
         finally:
             self._connection.unregister("asked")
-        new = {call: started for call, started in found.items() if call not in self._calls}
-        if new:
-            self._calls |= new
-            self._fetch(new)
+        rows = pa.concat_tables(found)
+        calls, at = np.unique(rows.column("call_id").to_numpy(), return_index=True)
+        new = ~np.isin(calls, self._calls)
+        if new.any():
+            self._calls = np.union1d(self._calls, calls)
+            self._fetch(calls[new], rows.column("started").to_numpy()[at[new]])
 
-    def _fetch(self, calls: dict[int, int]) -> None:
+    def _fetch(self, calls: Hashes, started: Times) -> None:
         """All records of some calls, given when one of each started; the others are nearly always near."""
         parts = [self.records]
         for reach_us in (0, SECONDS_US, HOURS_US, None):
-            started = np.fromiter(calls.values(), np.int64, len(calls))
-            near = windows(started, reach_us) if reach_us is not None else [_EVER]
-            self._connection.register("wanted", pa.table({"call_id": np.fromiter(calls, np.uint64, len(calls))}))
+            near = windows(started, reach_us, self.windows_max) if reach_us is not None else [_EVER]
+            self._connection.register("wanted", pa.table({"call_id": calls}))
             try:
                 found = [self._records(between(*window)) for window in near]
             finally:
                 self._connection.unregister("wanted")
-            rows = pa.concat_tables([rows for rows, _ in found])
-            expected = {call: count for _, counts in found for call, count in counts.items()}
-            ids, counts = np.unique(rows.column("call_id").to_numpy(), return_counts=True)
-            whole = {int(call) for call, count in zip(ids, counts, strict=True) if expected.get(int(call)) == count}
-            complete = pc.is_in(rows.column("call_id"), pa.array(whole, pa.uint64()))
-            parts.append(as_batch(rows.filter(complete)))
-            calls = {call: time for call, time in calls.items() if call not in whole}
-            if not calls:
+            rows, made_of = (pa.concat_tables(tables) for tables in zip(*found, strict=True))
+            whole = _whole(rows, made_of)
+            parts.append(as_batch(rows.filter(pc.is_in(rows.column("call_id"), pa.array(whole)))))
+            left = ~np.isin(calls, whole)
+            calls, started = calls[left], started[left]
+            if not len(calls):
                 break
-        self.records = pa.concat_tables(parts).unify_dictionaries().combine_chunks()
+        self.records = _together(parts)
 
-    def _records(self, window: str) -> tuple[pa.Table, dict[int, int]]:
+    def _records(self, window: str) -> tuple[pa.Table, pa.Table]:
         """The records of the wanted calls that started in a window, and of how many each of these calls is made."""
-        rows = self._connection.sql(_RECORDS.format(window=window)).to_arrow_table()
-        made_of = self._connection.sql(_MADE_OF.format(window=window)).to_arrow_table()
-        counts = dict(zip(*(made_of.column(name).to_pylist() for name in ("call_id", "records")), strict=True))
-        return rows, counts
+        return (
+            self._connection.sql(_RECORDS.format(window=window)).to_arrow_table(),
+            self._connection.sql(_MADE_OF.format(window=window)).to_arrow_table(),
+        )
+
+
+def _whole(rows: pa.Table, made_of: pa.Table) -> Hashes:
+    """The calls of which all records were found."""
+    calls, counts = np.unique(rows.column("call_id").to_numpy(), return_counts=True)
+    if not len(calls) or not made_of.num_rows:
+        return np.zeros(0, np.uint64)
+    told, records = (made_of.column(name).to_numpy() for name in ("call_id", "records"))
+    order = np.argsort(told)
+    at = np.minimum(np.searchsorted(told[order], calls), len(told) - 1)
+    return np.asarray(calls[(told[order][at] == calls) & (records[order][at] == counts)])
+
+
+def _together(parts: list[Batch]) -> Batch:
+    return pa.concat_tables(parts).unify_dictionaries().combine_chunks()

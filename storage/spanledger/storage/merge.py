@@ -6,20 +6,20 @@ interpreter, `write` (see `writing`) runs in the transaction and hardly needs it
 meanwhile.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spanledger.storage.aliases import NONE, Aliases
+from spanledger.storage.aliases import Aliases
 from spanledger.storage.fold import fold
 from spanledger.storage.groups import grouped, most_complete
 from spanledger.storage.lookup import FEW, NEAR_US, Lookup
 from spanledger.storage.remembered import Concern, Remembered
 from spanledger.storage.schema import Batch, Hashes, Mask, Ranks, Rows, Step
+from spanledger.storage.sought import Sought
 from spanledger.storage.windows import windows
 from spanledger.storage.writing import Added, Removed
 
@@ -40,19 +40,10 @@ class Plan:
     constant: Hashes = field(default_factory=lambda: np.zeros(0, np.uint64))
 
 
-def plan(
-    connection: duckdb.DuckDBPyConnection,
-    batch: Batch,
-    remembered: Remembered,
-    constant: Hashes,
-    ranks: Ranks,
-    price: Step,
-    settled: Callable[[], object],
-) -> Plan:
+def plan(lookup: Lookup, batch: Batch, remembered: Remembered, constant: Hashes, ranks: Ranks, price: Step) -> Plan:
     """Decide what becomes of each record of `batch`, and remember what will be added.
 
-    `price` is run on the rows that will be written, and only those. `constant` are names that name no call. `settled`
-    is called before the ledger is asked: it waits until all that was planned before is committed.
+    `price` is run on the rows that will be written, and only those. `constant` are names that name no call.
     """
     batch = _without(batch, constant)
     aliases = Aliases.of(batch)
@@ -60,15 +51,10 @@ def plan(
     suspects = np.flatnonzero(aliases.shared() | concern.any)
     if not len(suspects):
         remembered.remember(aliases)
-        return _of_new(batch, price)
-    settled()
-    return _Planning(connection, batch, aliases, remembered, constant, ranks, price).plan(suspects, concern)
-
-
-def _of_new(batch: Batch, price: Step) -> Plan:
-    if not batch.num_rows:
-        return Plan()
-    return Plan([Added.of("call_facts", price(batch))], calls=batch.num_rows)
+        planned = price(batch) if batch.num_rows else batch
+        remembered.recent.add([planned])
+        return Plan([Added.of("call_facts", planned)], calls=planned.num_rows) if planned.num_rows else Plan()
+    return _Planning(lookup, batch, aliases, remembered, constant, ranks, price).plan(suspects, concern)
 
 
 def _without(batch: Batch, constant: Hashes) -> Batch:
@@ -93,7 +79,7 @@ class _Planning:
 
     def __init__(
         self,
-        connection: duckdb.DuckDBPyConnection,
+        lookup: Lookup,
         batch: Batch,
         aliases: Aliases,
         remembered: Remembered,
@@ -101,7 +87,7 @@ class _Planning:
         ranks: Ranks,
         price: Step,
     ) -> None:
-        self._lookup = Lookup(connection)
+        self._lookup = lookup
         self._batch = batch
         self._aliases = aliases
         self._constant = constant
@@ -141,10 +127,12 @@ class _Planning:
         observations = _observations(meeting, groups.labels[met], folded, group_of)
         self._remembered.remember(aliases.take(np.flatnonzero(fresh)))
         self._remembered.remember(told.take(met[met < len(kept)]))
+        simple = written.filter(pc.equal(written.column("revision"), 0))
+        self._remembered.recent.add([simple, observations], replaced)
         tables = {"call_facts": written, "observation_facts": observations}
         return Plan(
             added=[Added.of(table, rows) for table, rows in tables.items() if rows.num_rows],
-            removed=_removed(stored, replaced),
+            removed=_removed(stored, replaced, self._lookup.windows_max),
             calls=written.num_rows - len(replaced),
             repeated=len(suspects) - len(kept),
             joined=int((met < len(kept)).sum()),
@@ -152,45 +140,36 @@ class _Planning:
         )
 
     def _look_up(self, kept: Rows, concern: Concern) -> None:
-        """Find the stored calls that the kept records may have to do with: near in time first, then further away."""
-        rows = kept[concern.any[kept]]
-        if not len(rows):
+        """Find the records that the kept ones may have to do with: in memory, near in time, then further away."""
+        sought = Sought.of(self._aliases, concern, kept[concern.any[kept]])
+        if not len(sought):
             return
-        aliases, lookup = self._aliases, self._lookup
-        near = aliases.take(rows)
-        lookup.near(near.hashes(fingerprints=(concern.prints | concern.unsure)[rows]), near.started)
-        alike = aliases.take(rows[concern.prints[rows] | concern.unsure[rows]])
-        lookup.ended_near(alike.fingerprint[alike.fingerprint != NONE], alike.ended[alike.fingerprint != NONE])
-        far = _unanswered(aliases, rows[concern.names[rows]], lookup)
+        lookup, recent = self._lookup, self._remembered.recent
+        recent.want()
+        lookup.take(recent.calls_of(np.concatenate([recent.named(sought.hashes), concern.recent])))
+        sought = sought.not_in(lookup.records)
+        lookup.alike(sought.alike)
+        lookup.near(sought.hashes, sought.aliases.started)
+        far = sought.further(lookup.records)
         for look in (lookup.within_seconds, lookup.within_minutes):
             if len(far) > FEW:  # a few are looked for in the widest window at once
-                look(aliases.take(far).names, aliases.started[far])
-                far = _unanswered(aliases, far, lookup)
-        lookup.within_hours(aliases.take(far).names, aliases.started[far])
-        far = _unanswered(aliases, far, lookup)
-        lookup.arrived_within_hours(aliases.take(far).names, aliases.ingested[far])
+                look(far.hashes, far.aliases.started)
+                far = far.further(lookup.records)
+        lookup.within_hours(far.hashes, far.aliases.started)
+        far = far.further(lookup.records)
+        lookup.arrived_within_hours(far.hashes, far.aliases.ingested)
         self._look_up_neighbours()
 
     def _look_up_neighbours(self) -> None:
-        """What was found may itself be matched by fingerprint with other stored calls, which must be weighed again."""
-        asked = np.zeros(0, np.uint64)
-        while True:
-            told = Aliases.of(self._lookup.records)
-            prints, unsure = self._remembered.by_fingerprint(told)
-            mates = told.take(np.flatnonzero((prints | unsure) & ~np.isin(told.fingerprint, asked)))
-            if not len(mates):
-                return
-            asked = np.union1d(asked, mates.fingerprint)
-            self._lookup.near(mates.fingerprint, mates.started)
-
-
-def _unanswered(aliases: Aliases, rows: Rows, lookup: Lookup) -> Rows:
-    """Of some records those that share no name with any that was found, are none of them, and told of by none."""
-    if not len(rows):
-        return rows
-    wanted, found = aliases.take(rows), Aliases.of(lookup.records).names
-    kinds = (wanted.record, wanted.context, wanted.response, wanted.request)
-    return np.asarray(rows[~np.logical_or.reduce([np.isin(kind, found) & (kind != NONE) for kind in kinds])])
+        """What was found may itself be matched by likeness with other stored calls, which must be weighed again."""
+        lookup, recent = self._lookup, self._remembered.recent
+        weighed = 0
+        while len(lookup.records) > weighed:
+            told = Aliases.of(lookup.records).take(np.arange(weighed, len(lookup.records)))
+            weighed = len(lookup.records)
+            concern = self._remembered.by_likeness(told)
+            lookup.take(recent.calls_of(concern.recent))
+            lookup.alike(told.take(np.flatnonzero(concern.in_ledger)))
 
 
 def _versions(arrived: Aliases, stored: Aliases) -> tuple[Mask, Mask]:
@@ -232,13 +211,12 @@ def _touched(labels: Rows, came_with: Hashes, lost: Hashes) -> tuple[Mask, Hashe
     return touched, replaced[replaced != 0]
 
 
-def _removed(stored: Batch, replaced: Hashes) -> list[Removed]:
+def _removed(stored: Batch, replaced: Hashes, windows_max: int) -> list[Removed]:
     if not len(replaced):
         return []
     started = Aliases.of(stored).started[np.isin(_call_ids(stored), replaced)]
-    return [
-        Removed(table, "call_id", replaced, windows(started, NEAR_US)) for table in ("call_facts", "observation_facts")
-    ]
+    near = windows(started, NEAR_US, windows_max)
+    return [Removed(table, "call_id", replaced, near) for table in ("call_facts", "observation_facts")]
 
 
 def _observations(records: Batch, labels: Rows, folded: Batch, groups: Rows) -> Batch:

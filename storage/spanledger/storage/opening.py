@@ -35,6 +35,9 @@ SETTINGS: Final = {
     # A checkpoint also joins half-filled row groups. Without a bound the first one in a quiet moment after 2 million
     # calls held the writer up for 4 s; a few at a time are joined by the next checkpoints.
     "max_vacuum_tasks": "4",
+    # A join hands the few keys of its smaller side to the scan of the other one. Where that is an Arrow table, 1.5.5
+    # makes a list of signed numbers of them, which a hash above 2⁶³ does not fit: the statement fails.
+    "dynamic_or_filter_threshold": "0",
     "TimeZone": "'UTC'",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",

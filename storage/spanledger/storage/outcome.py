@@ -24,10 +24,14 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """What `plan` decided, for `commit`, and what it was made from, should it have to be made again in parts."""
+    """What `plan` decided, for `commit`, and what it was made from, should it have to be made again in parts.
+
+    `era`: what it rests on holds until that ends (see `pending`).
+    """
 
     plan: Plan
     refusals: tuple[Refusal, ...]
     arrivals: Arrivals
     price: Step
     ranks: Ranks
+    era: int

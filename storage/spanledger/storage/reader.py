@@ -1,14 +1,21 @@
-"""A reader of the ledger: one cursor, one snapshot, one thread, until its time is up."""
+"""A reader of the ledger: one cursor, one snapshot, one thread, until its time is up; and a bound on how many."""
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
 
 import duckdb
 import pyarrow as pa
 
-from spanledger.storage.errors import LedgerError, QueryTimeout
+from spanledger.storage.errors import LedgerError, LedgerUnavailable, QueryTimeout
 from spanledger.storage.opening import sentence
+
+READERS_MAX: Final = 4
+"""Readers at once; more wait, so that a page with twenty charts does not slow the writer down to a crawl."""
+
+READER_WAIT_S: Final = 10.0
 
 
 def cursor_on(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
@@ -44,3 +51,30 @@ class Reader:
         finally:
             if timer is not None:
                 timer.cancel()
+
+
+class Readers:
+    """Those who read a ledger at once."""
+
+    def __init__(self) -> None:
+        self._places = threading.BoundedSemaphore(READERS_MAX)
+
+    @contextmanager
+    def reading(
+        self, connection: Callable[[], duckdb.DuckDBPyConnection], time_limit_s: float | None
+    ) -> Iterator[Reader]:
+        """A reader on the last commit, once there is a place for one. Raises LedgerUnavailable."""
+        if not self._places.acquire(timeout=READER_WAIT_S):
+            raise LedgerUnavailable(f"{READERS_MAX} questions are being answered already; ask again in a moment")
+        try:
+            try:
+                cursor = cursor_on(connection())
+                cursor.execute("begin transaction read only")
+            except duckdb.Error as error:
+                raise LedgerUnavailable(sentence(error)) from error
+            try:
+                yield Reader(cursor, time_limit_s)
+            finally:
+                cursor.close()
+        finally:
+            self._places.release()

@@ -25,12 +25,19 @@ JOIN_US: Final = 1_000_000
 """Stretches this close are looked at in one go: each question has a price of its own."""
 
 
-def windows(times_us: Times, reach_us: int) -> list[tuple[int, int]]:
-    """The stretches of time within `reach_us` of any of these times, joined where they nearly touch."""
+WINDOWS_MAX: Final = 64
+"""More stretches than this are joined where the gaps between them are the shortest."""
+
+
+def windows(times_us: Times, reach_us: int, most: int = WINDOWS_MAX) -> list[tuple[int, int]]:
+    """The stretches of time within `reach_us` of any of these times, joined where they touch or are too many."""
     if not len(times_us):
         return []
     in_order = np.unique(times_us)
-    gaps = np.flatnonzero(np.diff(in_order) > 2 * reach_us + JOIN_US)
+    apart = np.diff(in_order)
+    gaps = np.flatnonzero(apart > 2 * reach_us + JOIN_US)
+    if len(gaps) >= most:
+        gaps = np.sort(gaps[np.argsort(apart[gaps])[len(gaps) - most + 1 :]])
     first = in_order[np.concatenate([[0], gaps + 1])] - reach_us
     last = in_order[np.concatenate([gaps, [len(in_order) - 1]])] + reach_us
     return list(zip(first.tolist(), last.tolist(), strict=True))

@@ -1,8 +1,8 @@
 """Writing: rows go into the ledger's tables and out of them, inside a transaction. Hardly needs the interpreter."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 import pyarrow as pa
@@ -10,6 +10,9 @@ import pyarrow as pa
 from spanledger.storage.dimensions import split
 from spanledger.storage.schema import DIMENSION_KEYS, DIMENSIONS, FACTS, Hashes
 from spanledger.storage.windows import between
+
+Change: TypeAlias = Callable[[duckdb.DuckDBPyConnection, Mapping[str, set[int]]], Mapping[str, set[int]]]
+"""What is done in a transaction: given the dimension keys that are there, by dimension, returns those that it added."""
 
 
 @dataclass(frozen=True)
@@ -53,15 +56,25 @@ def write(
         connection.unregister("removed")
     new: dict[str, set[int]] = {name: set() for name in DIMENSIONS}
     for rows_added in added:
-        for dimension, values in rows_added.dimensions.items():
-            missing = values.keys() - known[dimension] - new[dimension]
-            if missing:
-                _add_dimension_rows(connection, dimension, {key: values[key] for key in missing})
-                new[dimension] |= missing
+        add_dimensions(connection, rows_added, known, new)
         connection.register("incoming", rows_added.facts)
         connection.execute(f"insert into {rows_added.table} by name from incoming")
         connection.unregister("incoming")
     return new
+
+
+def add_dimensions(
+    connection: duckdb.DuckDBPyConnection,
+    rows: Added,
+    known: Mapping[str, set[int]],
+    new: Mapping[str, set[int]],
+) -> None:
+    """Add the dimension rows that some rows refer to and that are not there; their keys go into `new`."""
+    for dimension, values in rows.dimensions.items():
+        missing = values.keys() - known[dimension] - new[dimension]
+        if missing:
+            _add_dimension_rows(connection, dimension, {key: values[key] for key in missing})
+            new[dimension].update(missing)
 
 
 def _add_dimension_rows(

@@ -1,0 +1,216 @@
+"""Recent: the records that were planned last, in memory, so that a twin that follows soon is found without the ledger.
+
+Most records of a call come within seconds of each other: its framework's span and its SDK's, a span and its event. The
+ledger would have to be asked for each batch that holds such a twin, and only after all that was planned before is
+committed. Nothing is kept until the first time that it would have helped, and nothing any more once it long has not.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+
+from spanledger.storage.aliases import NONE, Aliases, as_complete
+from spanledger.storage.likeness import keys_of
+from spanledger.storage.schema import CALLS, Batch, Completeness, Hashes, Mask, Rows
+
+BYTES_MAX: Final = 64 << 20
+"""What the kept rows may take: some 80,000 calls."""
+
+BATCHES_MAX: Final = 512
+"""A table of 86 columns takes some 30 kB however few rows it has."""
+
+UNUSED_BATCHES_MAX: Final = 1024
+"""After as many batches in which nothing met anything kept, nothing is kept any more."""
+
+MERGED_KEYS_MAX: Final = 1 << 16
+"""Parts of an index up to this size are made one: many small ones are slow to search, big ones slow to sort anew."""
+
+_NO_HASHES: Final = np.zeros(0, np.uint64)
+_NO_ROWS: Final = np.zeros(0, np.int64)
+
+
+class _Index:
+    """Which rows stand under a key, by their numbers: sorted parts, the later ones smaller."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[Hashes, Rows]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._parts)
+
+    def add(self, keys: Hashes, rows: Rows) -> None:
+        """Put rows under keys; a row may stand under several, and under a key several rows."""
+        if not len(keys):
+            return
+        while self._parts:
+            above, held = self._parts[-1]
+            if len(above) > 2 * len(keys) or len(above) + len(keys) > MERGED_KEYS_MAX:
+                break
+            self._parts.pop()
+            keys, rows = np.concatenate([above, keys]), np.concatenate([held, rows])
+        order = np.argsort(keys)
+        self._parts.append((keys[order], rows[order]))
+
+    def find(self, asked: Hashes) -> tuple[Rows, Rows]:
+        """The rows that stand under any of the keys: the places of the keys, and the rows."""
+        order = np.argsort(asked)
+        in_order = asked[order]
+        places, found = [_NO_ROWS], [_NO_ROWS]
+        for keys, rows in self._parts:
+            first = np.searchsorted(keys, in_order)
+            some = np.flatnonzero(keys[np.minimum(first, len(keys) - 1)] == in_order)
+            first = first[some]
+            counts = np.searchsorted(keys, in_order[some], side="right") - first
+            ends = np.cumsum(counts)
+            at = np.arange(ends[-1] if len(ends) else 0) + np.repeat(first - ends + counts, counts)
+            places.append(order[np.repeat(some, counts)])
+            found.append(rows[at])
+        return np.concatenate(places), np.concatenate(found)
+
+    def has(self, keys: Hashes) -> Mask:
+        """Which keys anything stands under."""
+        has = np.zeros(len(keys), bool)
+        has[self.find(keys)[0]] = True
+        return has
+
+    def drop_before(self, row: int) -> None:
+        """Let go of parts that hold only rows before this one."""
+        self._parts = [part for part in self._parts if part[1].max() >= row]
+
+
+@dataclass(frozen=True)
+class _Kept:
+    """Records of one batch, numbered from `first` on; `alive` are those whose calls are still as they were planned."""
+
+    first: int
+    records: Batch
+    aliases: Aliases
+    calls: Hashes
+    alive: Mask
+
+
+class Recent:
+    """Records as the ledger holds them, or will once what is planned is committed; all of a call's, or none.
+
+    `let_go` is given those that are not kept any longer.
+    """
+
+    def __init__(self, let_go: Callable[[Aliases], None]) -> None:
+        self._let_go = let_go
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything without a word, and keep nothing until it is wanted again."""
+        self._batches: deque[_Kept] = deque()
+        self._names, self._likenesses, self._nameless, self._calls = (_Index() for _ in range(4))
+        self._next = self._bytes = self._unused = 0
+        self.wanted = False
+
+    def drop(self) -> None:
+        """Let go of everything, and keep nothing until it is wanted again."""
+        while self._batches:
+            self._evict()
+        self.clear()
+
+    @property
+    def any_nameless(self) -> bool:
+        """Whether any record without a name is kept."""
+        return bool(self._nameless)
+
+    def want(self) -> None:
+        """It helped, or would have: keep what is planned from now on."""
+        self.wanted = True
+        self._unused = 0
+
+    def add(self, planned: Iterable[Batch], replaced: Hashes = _NO_HASHES) -> None:
+        """Keep records that were planned, all of each call; `replaced` are calls that are no more."""
+        if not self.wanted:
+            return
+        for kept, rows in self._alive(self._calls.find(replaced)[1]):
+            kept.alive[rows] = False
+        for records in planned:
+            if records.num_rows:
+                self._keep(records)
+        while self._bytes > BYTES_MAX or len(self._batches) > BATCHES_MAX:
+            self._evict()
+        self._unused += 1
+        if self._unused > UNUSED_BATCHES_MAX:
+            self.drop()
+
+    def named(self, hashes: Hashes) -> Rows:
+        """The numbers of the records that bear any of these names."""
+        return self._names.find(hashes)[1]
+
+    def has_print(self, prints: Hashes, anonymous: Mask) -> Mask:
+        """Which fingerprints any record has; `anonymous` as for `alike`."""
+        has = self._nameless.has(prints)
+        has[anonymous] |= self._likenesses.has(prints[anonymous])
+        return has
+
+    def alike(self, keys: Hashes, anonymous: Mask) -> tuple[Rows, Rows]:
+        """Records that stand under likenesses (see `keys_asked`): the places of the likenesses, and their numbers.
+
+        `anonymous`: whether who asks has no name; for one that has, only those without are meant.
+        """
+        places, rows = self._nameless.find(keys)
+        without = np.flatnonzero(anonymous)
+        more, others = self._likenesses.find(keys[without])
+        return np.concatenate([places, without[more]]), np.concatenate([rows, others])
+
+    def calls_of(self, rows: Rows) -> Batch:
+        """All records of the calls of some records, which are given by their numbers."""
+        bearing = self._alive(rows)
+        if not bearing:
+            return CALLS.empty_table()
+        calls = np.unique(np.concatenate([kept.calls[places] for kept, places in bearing]))
+        found = [kept.records.take(pa.array(places)) for kept, places in self._alive(self._calls.find(calls)[1])]
+        return pa.concat_tables(found).unify_dictionaries().combine_chunks()
+
+    def repeats(self, record: Hashes, complete: Completeness) -> Mask:
+        """Which records are kept in a version at least as complete."""
+        bearing = self._alive(self.named(record))
+        if not bearing:
+            return np.zeros(len(record), bool)
+        known = np.concatenate([kept.aliases.record[places] for kept, places in bearing])
+        theirs = np.concatenate([kept.aliases.completeness[places] for kept, places in bearing])
+        return as_complete(record, complete, known, theirs)
+
+    def _keep(self, records: Batch) -> None:
+        aliases = Aliases.of(records)
+        calls = np.asarray(records.column("call_id").to_numpy())
+        rows = np.arange(self._next, self._next + len(aliases))
+        kinds = aliases.kinds
+        said = kinds != NONE
+        self._names.add(kinds[said], np.broadcast_to(rows, kinds.shape)[said])
+        self._calls.add(calls, rows)
+        stood = keys_of(aliases).with_prints(aliases)
+        nameless = aliases.anonymous[stood.of]
+        self._likenesses.add(stood.keys, rows[stood.of])
+        self._nameless.add(stood.keys[nameless], rows[stood.of[nameless]])
+        self._batches.append(_Kept(self._next, records, aliases, calls, np.ones(len(rows), bool)))
+        self._next += len(rows)
+        self._bytes += records.nbytes
+
+    def _evict(self) -> None:
+        oldest = self._batches.popleft()
+        self._bytes -= oldest.records.nbytes
+        self._let_go(oldest.aliases.take(np.flatnonzero(oldest.alive)))
+        first = self._batches[0].first if self._batches else self._next
+        for index in (self._names, self._likenesses, self._nameless, self._calls):
+            index.drop_before(first)
+
+    def _alive(self, rows: Rows) -> list[tuple[_Kept, Rows]]:
+        """Rows by the batch that holds them, as places in it, each once; without those that are no more."""
+        rows = np.unique(rows)
+        found = []
+        for kept in self._batches:
+            first, last = np.searchsorted(rows, [kept.first, kept.first + len(kept.alive)])
+            places = rows[first:last] - kept.first
+            places = places[kept.alive[places]]
+            if len(places):
+                found.append((kept, places))
+        return found
