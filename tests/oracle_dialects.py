@@ -79,7 +79,7 @@ def provider_of(said: str | None, row: dict[str, Any], dialect: Dialect) -> str 
 
 
 def usage(row: dict[str, Any], dialect: Dialect, *, total: int | None, uncached: int | None, odd: set[str],
-          shown: Callable[[tuple[Sign, ...]], bool]) -> dict[str, Any]:  # fmt: skip
+          failed: bool, shown: Callable[[tuple[Sign, ...]], bool]) -> dict[str, Any]:  # fmt: skip
     """The counts of a row as they were said, made inclusive; `odd` are flags that are known already."""
     counts = {name: row[name] for name in columns.COUNTS}
     lifetimes = [counts[f"cache_write_{lifetime}_tokens"] for lifetime in ("5m", "1h")]
@@ -90,6 +90,8 @@ def usage(row: dict[str, Any], dialect: Dialect, *, total: int | None, uncached:
         counts = dict.fromkeys(counts)
         odd.add("guessed_usage")
         partial = True
+    if failed and not (counts["input_tokens"] or counts["output_tokens"]):
+        counts = dict.fromkeys(counts)
     asked, answered = counts["input_tokens"], counts["output_tokens"]
     cached = (counts["cache_read_tokens"] or 0) + (counts["cache_write_tokens"] or 0)
     reasoning = counts["reasoning_tokens"] or 0
@@ -119,7 +121,7 @@ def usage(row: dict[str, Any], dialect: Dialect, *, total: int | None, uncached:
     if beside and answered is not None:
         counts["output_tokens"] += reasoning
     early = dialect.says_the_end and row["finish_reasons"] is None and row["operation"] not in NO_OUTPUT
-    if early and (counts["output_tokens"] is not None or row["stream"] == "true"):
+    if (early and (counts["output_tokens"] is not None or row["stream"] == "true")) or shown(dialect.unfinished):
         odd.add("left_early")
         counts["output_tokens"] = None
         partial = True

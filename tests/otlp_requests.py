@@ -146,7 +146,7 @@ def mended(request: bytes) -> ExportTraceServiceRequest:
 
 OF_DIALECTS = sorted(
     {key for row in DIALECTS for key in (*row.words, *row.marks, *(text[0] for text in row.texts))}
-    | {sign.key for row in DIALECTS for sign in (*row.guesses, *row.hides_cache, *row.repeats)} - {""}
+    | {sign.key for row in DIALECTS for sign in (*row.guesses, *row.hides_cache, *row.unfinished, *row.repeats)} - {""}
 )
 NAMES = ("", "chat m", *sorted({name.rstrip("*") for row in DIALECTS for name in (*row.operations, *row.events)}))
 KEYS = sorted(WANTED) + sorted({key for keys in columns.RESOURCE.values() for key in keys})

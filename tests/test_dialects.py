@@ -153,7 +153,8 @@ def test_every_row_says_where_it_is_from_and_what_it_says_can_be_read(dialect):
         assert re.compile(pattern).groups == 1
         assert column_of(key) in {*COLUMNS, TOTAL_COLUMN}
         pc.match_substring_regex(pa.array([""]), pattern)
-    for sign in (*dialect.guesses, *dialect.hides_cache, *dialect.repeats):
+    pc.match_substring_regex(pa.array([""]), dialect.content_names or ".")
+    for sign in (*dialect.guesses, *dialect.hides_cache, *dialect.unfinished, *dialect.repeats):
         pc.match_substring_regex(pa.array([""]), sign.pattern)
 
 

@@ -15,13 +15,19 @@ SCRIPTS = Path(__file__).parent / "emitters"
 SCRIPT_TIMEOUT_S = 150
 
 OWN_BUSINESS = ("OTEL_", "PYTHON", "LITELLM_", "LANGSMITH_", "LANGCHAIN_", "LANGFUSE_", "TRACELOOP_", "OPENAI_",
-                "ANTHROPIC_", "AWS_", "GOOGLE_", "GEMINI_", "NODE_")  # fmt: skip
+                "ANTHROPIC_", "AWS_", "GOOGLE_", "GEMINI_", "NODE_", "CREWAI_", "HAYSTACK_", "LOGFIRE_",
+                "MLFLOW_")  # fmt: skip
 """Variables of this machine that an emitter must not see."""
 
 QUIET = {
+    "CREWAI_DISABLE_TELEMETRY": "true",
+    "CREWAI_TRACING_ENABLED": "false",
     "DO_NOT_TRACK": "1",
     "GOOGLE_GENAI_USE_VERTEXAI": "false",
+    "HAYSTACK_TELEMETRY_ENABLED": "False",
     "LITELLM_LOCAL_MODEL_COST_MAP": "True",
+    "LOGFIRE_SEND_TO_LOGFIRE": "false",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
     "NO_COLOR": "1",
     "OTEL_NODE_RESOURCE_DETECTORS": "env",
     "PYTHONDONTWRITEBYTECODE": "1",

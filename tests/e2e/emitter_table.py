@@ -45,6 +45,21 @@ fails the tests.
 
 """
 
+NOT_AS_PUBLISHED = """
+## Not the newest, or not as published
+
+What of the above could not be installed or used as it is (November 2026):
+
+- mlflow 3.18.0 asks for a version of mlflow-skinny that is not published: 3.17.2. Its smaller editions, mlflow-tracing
+  and mlflow-skinny, lack what their own autologs import.
+- OpenLLMetry's instrumentation of Haystack fails with Haystack 3: 2.31.0.
+- The official instrumentation of google-genai does nothing with google-genai 3: 2.34.0.
+- Logfire 6 is a pre-release: 5.2.0.
+- LiteLLM 1.109.1 asks for versions of certifi and of its proxy's extras that are not published, openai-v2 2.4b0 for
+  what newer versions of its companions lack, OpenLIT for an older SDK of Anthropic: installed against their word.
+- Beside CrewAI, LlamaIndex, OpenLIT and Strands there is an OpenAI SDK of version 2, which they ask for.
+"""
+
 CENT_FRACTION = Decimal("0.000001")
 """The table's precision; the comparison is exact."""
 
@@ -91,7 +106,7 @@ def page(results: Mapping[str, tuple[Verdict, Sorted]]) -> str:
             if differences:
                 counts.append(f"{name} {len({difference.call for difference in differences})}")
         told.append(f"{number}. {gap.reason} ({', '.join(counts)})\n")
-    return HEAD + "".join(lines) + NOTES + "".join(told)
+    return HEAD + "".join(lines) + NOTES + "".join(told) + NOT_AS_PUBLISHED
 
 
 def results_of_recordings() -> dict[str, tuple[Verdict, Sorted]]:

@@ -44,18 +44,42 @@ ENVIRONMENTS: dict[str, tuple[str, ...]] = {
     "google-adk": ("google-adk>=2.13.0", *EXPORTERS),
     "openai-double": ("opentelemetry-instrumentation-genai-openai", "openinference-instrumentation-openai", "openai",
                       *NEWEST_SDK),
+    # As openai-v2 above.
+    "openai-v2-double": ("opentelemetry-instrumentation-openai-v2", "opentelemetry-instrumentation-openai", "openai",
+                         "httpx", "opentelemetry-util-genai==1.1b0", *NEWEST_SDK),
+    "pydantic-ai-double": ("pydantic-ai-slim[openai]", "opentelemetry-instrumentation-genai-openai", *NEWEST_SDK),
     "openai-agents": ("opentelemetry-instrumentation-genai-openai-agents", "opentelemetry-instrumentation-genai-openai",
                       "openai-agents", *NEWEST_SDK),
     "agent-framework": ("agent-framework-openai", *NEWEST_SDK),
     "semantic-kernel": ("semantic-kernel", *NEWEST_SDK),
     "langfuse": ("langfuse", "openai", *NEWEST_SDK),
     "langsmith": ("langsmith[otel]", "openai", *NEWEST_SDK),
+    "openinference-crewai": ("crewai", "openinference-instrumentation-crewai", "openinference-instrumentation-openai",
+                             *EXPORTERS),
+    "traceloop-crewai": ("crewai", "opentelemetry-instrumentation-crewai", "opentelemetry-instrumentation-openai",
+                         *EXPORTERS),
+    # Its smaller editions lack what their own autologs import.
+    "mlflow": ("mlflow", "openai", "anthropic", *NEWEST_SDK),
+    "haystack": ("haystack-ai", "openinference-instrumentation-haystack", *NEWEST_SDK),
+    # It fails with Haystack 3, whose modules have other names.
+    "traceloop-haystack": ("haystack-ai<3", "opentelemetry-instrumentation-haystack",
+                           "opentelemetry-instrumentation-openai", *NEWEST_SDK),
+    "openinference-llama-index": ("llama-index-core", "llama-index-llms-openai", "llama-index-embeddings-openai",
+                                  "openinference-instrumentation-llama-index", *NEWEST_SDK),
+    "traceloop-llama-index": ("llama-index-core", "llama-index-llms-openai", "llama-index-embeddings-openai",
+                              "opentelemetry-instrumentation-llamaindex", "opentelemetry-instrumentation-openai",
+                              *NEWEST_SDK),
+    "autogen": ("autogen-agentchat", "autogen-ext[openai]", "opentelemetry-instrumentation-genai-openai", *NEWEST_SDK),
+    "logfire": ("logfire", "openai", "anthropic", *NEWEST_SDK),
+    "litellm-proxy": ("litellm[proxy]>=1.109.1", "opentelemetry-instrumentation-genai-openai", *NEWEST_SDK),
 }  # fmt: skip
 
 OVERRIDES: dict[str, tuple[str, ...]] = {
     # LiteLLM asks for a certifi that was never published.
     "openinference-litellm": ("certifi==2026.10.18",),
     "litellm": ("certifi==2026.10.18",),
+    # It also asks for a version of its extras that was never published.
+    "litellm-proxy": ("certifi==2026.10.18", "litellm-proxy-extras==0.4.110"),
     # OpenLIT works with the newest SDK of Anthropic, and says that it would not.
     "openlit": ("anthropic>=2.12.0",),
 }

@@ -44,6 +44,9 @@ FLAGS: Final = (
 )  # fmt: skip
 """What is odd about the counts of a record, in the order in which `flags` lists them."""
 
+FAILED: Final = 2
+"""OTLP's status code of an error."""
+
 _SAID_TWICE: Final = ("input_tokens", "cache_read_tokens", "cache_write_tokens", "output_tokens")
 
 
@@ -75,6 +78,7 @@ def usage_of(records: Records, labels: Mapping[str, Any], inside: Mapping[str, p
     usage = _Usage(records, labels, inside)
     _take(usage)
     _take_back_guesses(usage)
+    _take_back_nothing(usage)
     _flag_cumulative(usage)
     total, _ = _count(usage, TOTAL_COLUMN, TOTAL)
     rule, beside = _rules(usage, total)
@@ -230,17 +234,30 @@ def _take_back_guesses(usage: _Usage) -> None:
                 }
 
 
+def _take_back_nothing(usage: _Usage) -> None:
+    """What a failed call did not use is not known to be 0: some emitters fill in zeros where no answer came."""
+    failed = usage.records.status == FAILED
+    if failed.any():
+        failed &= (usage.number("input_tokens") == 0) & (usage.number("output_tokens") == 0)
+    if failed.any():
+        mask = pa.array(failed)
+        usage.counts = {name: pc.if_else(mask, NO_COUNT, column) for name, column in usage.counts.items()}
+
+
 def _take_back_unfinished(usage: _Usage) -> None:
     """The output of an answer that was left early is not the one that is billed.
 
-    Known of emitters that name a reason for every end.
+    Known of emitters that name a reason for every end, and of those that show where there was none.
     """
+    early = np.zeros(len(usage.records), bool)
     telling = where(usage.records.speaker, lambda dialect: dialect.says_the_end)
-    if not telling.any():
-        return
-    unfinished = telling & ~_valid(usage.labels["finish_reasons"]) & ~is_any(usage.records.operation, NO_OUTPUT)
-    streamed = pc.equal(usage.labels["stream"].dictionary_decode(), "true").fill_null(False)
-    early = unfinished & (usage.said("output_tokens") | streamed.to_numpy(zero_copy_only=False))
+    if telling.any():
+        unfinished = telling & ~_valid(usage.labels["finish_reasons"]) & ~is_any(usage.records.operation, NO_OUTPUT)
+        streamed = pc.equal(usage.labels["stream"].dictionary_decode(), "true").fill_null(False)
+        early |= unfinished & (usage.said("output_tokens") | streamed.to_numpy(zero_copy_only=False))
+    for dialect, mine in spoken(usage.records.speaker):
+        if dialect.unfinished:
+            early |= shown(usage.records, mine, dialect.unfinished)
     if early.any():
         usage.flag("left_early", early)
         usage.partial |= early

@@ -1,8 +1,12 @@
 """Fold: several records of one call become one row, the same in any order of arrival.
 
 The records of a call are put in order: those that know all of the usage first, then by the rank of their emitter's
-dialect, then by completeness. Each field is that of the first record that says anything; who it was for goes by an
-order of its own. Nothing is ever added up or taken for being larger.
+dialect (of equals the one that is closer to the vendor, then by name), then by completeness. Each field is that of the
+first record that says anything; who it was for, and where it was called from, goes by an order of its own. Nothing is
+ever added up or taken for being larger.
+
+When a call began and ended, both, says the first record that lasted: an event that knows of no duration stands at the
+end of its call, or wherever its emitter got round to writing it.
 """
 
 from collections.abc import Mapping
@@ -11,8 +15,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from spanledger.storage.schema import CALLS, COLUMNS, COSTS, HASH, LABEL, TIME, WHO, Batch, Hashes, Ranks, Rows
+from spanledger.storage.schema import CALLS, COLUMNS, COSTS, HASH, LABEL, TIME, WHERE, WHO, Batch, Hashes, Ranks, Rows
 
 UNRANKED: Final = 9
 """Rank of a dialect that nobody ranked: after all that somebody did."""
@@ -25,7 +30,14 @@ _NAMES: Final = ("response_hash", "request_hash")
 _SPAN: Final = ("trace_id", "span_id", "parent_span_id")
 """Taken together, from the first record that is part of a trace."""
 
-_COMPUTED: Final = frozenset({"call_id", "sources", "revision", "ingested_at", "anonymous", "flags", *_SPAN, *COSTS})
+_OF_CALLER: Final = frozenset({*WHO, *WHERE})
+"""Taken from the client's side: of an application and its gateway the application is whose call it was."""
+
+_TIMES: Final = ("started_at", "ended_at")
+
+_COMPUTED: Final = frozenset(
+    {*_TIMES, "call_id", "sources", "revision", "ingested_at", "anonymous", "flags", *_SPAN, *COSTS}
+)
 
 
 def fold(records: Batch, groups: Rows, ranks: Ranks, *, constant: Hashes) -> tuple[Batch, Rows]:
@@ -35,33 +47,37 @@ def fold(records: Batch, groups: Rows, ranks: Ranks, *, constant: Hashes) -> tup
     """
     if not records.num_rows:
         return CALLS.empty_table(), groups
-    usage = _order(records, groups, ranks.usage)
-    who = _order(records, groups, ranks.who) if ranks.who else usage
+    usage = _order(records, groups, ranks.usage, ranks.who)
+    who = _order(records, groups, ranks.who, {}) if ranks.who else usage
     in_order = groups[usage]
     starts = np.flatnonzero(np.diff(in_order, prepend=in_order[0] - 1))
     columns = {
-        name: _first_said(records.column(name), who if name in WHO else usage, starts)
+        name: _first_said(records.column(name), who if name in _OF_CALLER else usage, starts)
         for name in COLUMNS
         if name not in _COMPUTED
     }
     in_trace = _first_said(records.column("span_id"), usage, starts, index=True)
     columns |= {name: records.column(name).take(in_trace) for name in _SPAN}
+    columns |= _times(records, usage, starts)
     columns |= {name: pa.nulls(len(starts), COLUMNS[name]) for name in COSTS}
     columns |= _computed(records, usage, starts, constant)
     rows = pa.table([columns[name] for name in CALLS.names], schema=CALLS)
     return rows.combine_chunks(), in_order[starts]
 
 
-def _order(records: Batch, groups: Rows, ranks: Mapping[str, int]) -> Rows:
-    """The records group by group, the first in each the one whose word counts most."""
+def _order(records: Batch, groups: Rows, ranks: Mapping[str, int], last: Mapping[str, int]) -> Rows:
+    """The records group by group, the first in each the one whose word counts most, of equals the last by `last`."""
     dialects = _labels(records.column("dialect"))
-    rank_of = np.array([ranks.get(name, UNRANKED) for name in dialects.dictionary.to_pylist()] + [UNRANKED])
-    rank = rank_of[dialects.indices.fill_null(len(rank_of) - 1).to_numpy(zero_copy_only=False)]
+    names = [*dialects.dictionary.to_pylist(), None]
+    codes = dialects.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False)
+    rank, closeness = (
+        np.array([said.get(name, UNRANKED) if name else UNRANKED for name in names])[codes] for said in (ranks, last)
+    )
+    alphabet = np.argsort(np.argsort(np.array([name or "" for name in names])))[codes]
     input_tokens, output_tokens = (_numbers(records.column(name), -1) for name in ("input_tokens", "output_tokens"))
     unknown = (input_tokens < 0) | np.asarray(records.column("partial").fill_null(False).to_numpy(), bool)
-    return np.lexsort(
-        (_numbers(records.column("record_hash"), 0), -input_tokens, -output_tokens, rank, unknown, groups)
-    )
+    of_emitter = (-input_tokens, -output_tokens, alphabet, -closeness, rank)
+    return np.lexsort((_numbers(records.column("record_hash"), 0), *of_emitter, unknown, groups))
 
 
 def _first_said(column: pa.ChunkedArray, order: Rows, starts: Rows, *, index: bool = False) -> pa.Array:
@@ -74,6 +90,20 @@ def _first_said(column: pa.ChunkedArray, order: Rows, starts: Rows, *, index: bo
         first = np.minimum.reduceat(place, starts)
         at = pa.array(order[np.minimum(first, len(order) - 1)], mask=first == len(order))
     return at if index else column.take(at).combine_chunks()
+
+
+def _times(records: Batch, order: Rows, starts: Rows) -> dict[str, pa.Array]:
+    """Per group the times of the first record in `order` that has an interval; where none has, as of other fields."""
+    began, ended = (records.column(name) for name in _TIMES)
+    lasted = np.asarray(pc.greater(ended, began).fill_null(False).to_numpy(), bool)[order]
+    place = np.where(lasted, np.arange(len(order)), len(order))
+    first = np.minimum.reduceat(place, starts)
+    whole = pa.array(first < len(order))
+    at = pa.array(order[np.minimum(first, len(order) - 1)])
+    return {
+        name: pc.if_else(whole, column.take(at).combine_chunks(), _first_said(column, order, starts))
+        for name, column in zip(_TIMES, (began, ended), strict=True)
+    }
 
 
 def _computed(records: Batch, order: Rows, starts: Rows, constant: Hashes) -> dict[str, pa.Array]:

@@ -7,6 +7,8 @@ from spanledger.processors.dialects.official import DETAILS
 
 _READ: Final = "gen_ai.usage.cache_read.input_tokens"
 _WRITE: Final = "gen_ai.usage.cache_write.input_tokens"
+_WRITE_5M: Final = "anthropic.usage.cache_creation.ephemeral_5m_input_tokens"
+_WRITE_1H: Final = "anthropic.usage.cache_creation.ephemeral_1h_input_tokens"
 _INPUT: Final = "gen_ai.usage.input_tokens"
 _OUTPUT: Final = "gen_ai.usage.output_tokens"
 _REASONING: Final = "gen_ai.usage.reasoning.output_tokens"
@@ -24,9 +26,26 @@ def _in_json(attribute: str, names: str, key: str) -> Text:
     return (attribute, rf"""["'](?:{names})["']\s*:\s*(\d+)""", key)
 
 
+def _in_outputs(names: str, key: str) -> Text:
+    """A count in the usage object at the end of what MLflow says came out."""
+    return ("mlflow.spanOutputs", rf'(?s)^.*"usage": \{{.*"(?:{names})": (\d+)', key)
+
+
 def _cost_in_json(attribute: str, names: str) -> Text:
     return (attribute, rf'"(?:{names})"\s*:\s*(\d+(?:\.\d+)?(?:[eE][-+]?\d+)?)', _COST)
 
+
+_RAW_USAGE: Final = tuple(
+    _in_json("gen_ai.usage.raw", names, key)
+    for names, key in (
+        ("cached_tokens|cache_read_input_tokens", _READ),
+        ("cache_write_tokens|cache_creation_input_tokens", _WRITE),
+        ("ephemeral_5m_input_tokens", _WRITE_5M),
+        ("ephemeral_1h_input_tokens", _WRITE_1H),
+        ("reasoning_tokens|thinking_tokens", _REASONING),
+    )
+)
+"""The vendor's own usage object, as Logfire repeats it."""
 
 FRAMEWORKS: Final[tuple[Dialect, ...]] = (
     Dialect(
@@ -34,7 +53,20 @@ FRAMEWORKS: Final[tuple[Dialect, ...]] = (
         reading=INCLUSIVE, words=_AGGREGATED,
         traps="the agent's span adds up its calls under gen_ai.aggregated_usage.*; gen_ai.usage.details.* repeats",
     ),
-    Dialect("logfire", rank=3, who_rank=2, scopes=("logfire.", "logfire"), source="logfire 6.0.0b8"),
+    Dialect(
+        "logfire-stream", rank=3, who_rank=2, scopes=("logfire.",), signal="traces", source="logfire 5.2.0 (recorded)",
+        events=("streaming response from {request_data[model]!r} took {duration:.2f}s",), reading=INCLUSIVE,
+        texts=_RAW_USAGE,
+        # No answer, and hardly a token.
+        unfinished=(Sign(r'"output_tokens":\d[,}]', "gen_ai.usage.raw", without="gen_ai.output.messages"),),
+        traps="the end of a stream is a span of its own without a duration; no response id",
+    ),
+    Dialect(
+        "logfire", rank=3, who_rank=2, scopes=("logfire.", "logfire"), source="logfire 5.2.0 (recorded)",
+        texts=_RAW_USAGE,
+        repeats=(Sign(r"^(Chat Completion|Completion|Responses API|Message) with \{", without=_INPUT),),
+        traps="cache and reasoning stand only inside gen_ai.usage.raw; a stream's span tells no usage: its end does",
+    ),
     Dialect(
         "langsmith", rank=3, who_rank=2, scopes=("langsmith", "langsmith."), source="langsmith 0.15.0",
         marks=("langsmith.span.kind",),
@@ -103,16 +135,27 @@ FRAMEWORKS: Final[tuple[Dialect, ...]] = (
         " each count stands under two or three keys; the time to the first token is in milliseconds",
     ),
     Dialect(
-        "mlflow", rank=3, who_rank=2, scopes=("mlflow", "mlflow."), marks=("mlflow.spanType",), source="mlflow 3.18.0",
+        "mlflow", rank=3, who_rank=2, scopes=("mlflow", "mlflow."), marks=("mlflow.spanType",), provider="mlflow",
+        source="mlflow 3.17.2 (recorded)",
         texts=(
+            ("mlflow.llm.model", r'^"?([^"]+)"?$', "gen_ai.response.model"),
+            ("model", r'^"([^"]+)"$', "gen_ai.request.model"),
+            ("mlflow.llm.provider", r'^"?([^"]+)"?$', "gen_ai.provider.name"),
+            ("mlflow.spanOutputs", r'^\{"id": "((?:chatcmpl-|resp_|msg_)[^"\\]+)"', "gen_ai.response.id"),
             _in_json("mlflow.chat.tokenUsage", "input_tokens", _INPUT),
             _in_json("mlflow.chat.tokenUsage", "output_tokens", _OUTPUT),
             _in_json("mlflow.chat.tokenUsage", "cache_read_input_tokens", _READ),
             _in_json("mlflow.chat.tokenUsage", "cache_creation_input_tokens", _WRITE),
+            _in_json("mlflow.chat.tokenUsage", "cache_creation_input_tokens_above_1hr", _WRITE_1H),
             _in_json("mlflow.chat.tokenUsage", "total_tokens", _TOTAL),
+            _in_outputs("cache_write_tokens", _WRITE),
+            _in_outputs("ephemeral_5m_input_tokens", _WRITE_5M),
+            _in_outputs("reasoning_tokens|thinking_tokens", _REASONING),
+            ("mlflow.spanOutputs", r'"usage": \{"prompt_tokens": (\d+), "total_tokens": \d+\}\}$', _INPUT),
             _cost_in_json("mlflow.llm.cost", "total_cost"),
         ),
-        traps="texts are JSON, quotes included",
+        traps="texts are JSON, quotes included; response id, reasoning and cache writes stand only inside the output;"
+        " in the conventions' words (MLFLOW_ENABLE_OTEL_GENAI_SEMCONV) it tells neither cache nor reasoning",
     ),
     Dialect(
         "haystack", rank=4, who_rank=2, scopes=("haystack", "haystack."), marks=("haystack.component.name",),

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from spanledger.processors.dialects.columns import ANSWERED_AS, ASKED_AS
 from spanledger.processors.dialects.dialect import EXCLUSIVE, INCLUSIVE, NOISE, Dialect, Sign, Text
 
 _INPUT: Final = "gen_ai.usage.input_tokens"
@@ -45,6 +46,20 @@ def _raw_words(vendors: tuple[str, ...]) -> dict[str, str]:
     }
 
 
+_REQUEST_MODEL: Final = "gen_ai.request.model"
+_RESPONSE_MODEL: Final = "gen_ai.response.model"
+_BEHIND: Final = r"^(?:[a-z0-9_]+/)?(.+)$"
+"""The model of LiteLLM's `provider/model`."""
+
+_MODELS_BEHIND: Final = (
+    (ANSWERED_AS, r"^(.*20\d\d-?\d\d-?\d\d.*)$", _RESPONSE_MODEL),  # the vendor's own: nobody gives dated names
+    ("litellm.provider.model", _BEHIND, _RESPONSE_MODEL),
+    (ANSWERED_AS, r"^(.+)$", _RESPONSE_MODEL),
+    ("litellm.provider.model", _BEHIND, _REQUEST_MODEL),
+    (ASKED_AS, r"^(.+)$", _REQUEST_MODEL),
+)
+"""What was called for the name that the gateway's operator gave it."""
+
 _USAGE_OBJECT: Final = (
     _in_repr("metadata.usage_object", "cached_tokens|cache_read_input_tokens", _READ),
     _in_repr("metadata.usage_object", "cache_creation_tokens|cache_write_tokens|cache_creation_input_tokens", _WRITE),
@@ -58,7 +73,7 @@ _USAGE_OBJECT: Final = (
 
 GATEWAYS: Final[tuple[Dialect, ...]] = (
     Dialect(
-        "litellm-raw-openai", rank=1, who_rank=7, signal="traces", events=("raw_gen_ai_request",),
+        "litellm-raw-openai", rank=0, who_rank=7, own_ids=True, signal="traces", events=("raw_gen_ai_request",),
         marks=tuple(f"llm.{vendor}.usage" for vendor in _OPENAI_LIKE), operations={"raw_gen_ai_request": "chat"},
         words=_raw_words(_OPENAI_LIKE), reading=INCLUSIVE, provider="litellm",
         source="litellm 1.109.1, legacy callback (recorded)",
@@ -66,10 +81,11 @@ GATEWAYS: Final[tuple[Dialect, ...]] = (
             ("prompt_tokens|input_tokens", _INPUT), ("completion_tokens|output_tokens", _OUTPUT),
             ("cached_tokens", _READ), ("cache_write_tokens", _WRITE), ("reasoning_tokens", _REASONING),
         )),
-        traps="the usage stands only inside a text; the only trace of a synchronous call within a current span",
+        traps="the usage stands only inside a text; the only trace of a synchronous call within a current span; bears"
+        " the vendor's id where the span above it, and who called the gateway, bear LiteLLM's",
     ),
     Dialect(
-        "litellm-raw-anthropic", rank=1, who_rank=7, signal="traces", events=("raw_gen_ai_request",),
+        "litellm-raw-anthropic", rank=0, who_rank=7, own_ids=True, signal="traces", events=("raw_gen_ai_request",),
         marks=tuple(f"llm.{vendor}.usage" for vendor in _ANTHROPIC_LIKE), operations={"raw_gen_ai_request": "chat"},
         words=_raw_words(_ANTHROPIC_LIKE), reading=EXCLUSIVE, provider="litellm",
         source="litellm 1.109.1, legacy callback (recorded)",
@@ -81,10 +97,11 @@ GATEWAYS: Final[tuple[Dialect, ...]] = (
         traps="the vendor's own counts, without the cache in the input",
     ),
     Dialect(
-        "litellm", rank=2, who_rank=4, scopes=("litellm", "litellm."), reading=INCLUSIVE, own_ids=True,
-        provider="litellm",
+        "litellm", rank=0, who_rank=6, scopes=("litellm", "litellm."), reading=INCLUSIVE, own_ids=True,
+        provider="litellm", words={_REQUEST_MODEL: ASKED_AS, _RESPONSE_MODEL: ANSWERED_AS},
         marks=("litellm.provider.model", "litellm.call_id", "metadata.usage_object"),
-        operations={"raw_gen_ai_request": NOISE, "Received Proxy Server Request": "workflow"}, texts=_USAGE_OBJECT,
+        operations={"raw_gen_ai_request": NOISE, "Received Proxy Server Request": "workflow"},
+        texts=(*_USAGE_OBJECT, *_MODELS_BEHIND),
         # A count that a vendor sent has the vendor's details; this is what LiteLLM's own tokenizer leaves.
         guesses=(
             Sign(
@@ -94,8 +111,8 @@ GATEWAYS: Final[tuple[Dialect, ...]] = (
         ),
         source="litellm 1.109.1, legacy callback and otel v2 (recorded)",
         traps="with a current span it writes on that span, whatever its scope; replaces ids of Anthropic and Responses;"
-        " cache and reasoning only inside a text; makes up counts where a stream says none; otel v2 has no span of a"
-        " synchronous call",
+        " cache and reasoning only inside a text; makes up counts where a stream says none; a gateway names models as"
+        " its operator does; otel v2 has no span of a synchronous call",
     ),
     Dialect(
         "openrouter", rank=0, who_rank=4, scopes=("openrouter", "openrouter."), services=("openrouter",),

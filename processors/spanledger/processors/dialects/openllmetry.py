@@ -5,7 +5,8 @@ from typing import Final
 from spanledger.processors.dialects.dialect import EXCLUSIVE, INCLUSIVE, Dialect, Sign
 
 _SOURCE: Final = "opentelemetry-instrumentation-{} 0.62.4 of OpenLLMetry"
-_FRAMEWORKS: Final = ("langchain", "llamaindex", "crewai", "haystack", "openai_agents", "agno", "mcp")
+_FRAMEWORKS: Final = ("langchain", "openai_agents", "agno", "mcp")
+_USAGE: Final = "gen_ai.usage.input_tokens"
 _SDKS: Final = (
     "alephalpha", "cohere", "google_generativeai", "groq", "mistralai", "ollama", "replicate", "sagemaker", "together",
     "transformers", "voyageai", "watsonx", "writer",
@@ -20,7 +21,9 @@ OPENLLMETRY: Final[tuple[Dialect, ...]] = (
     Dialect(
         "openllmetry-openai", rank=1, scopes=(*_scopes("openai"), "opentelemetry.instrumentation.openai."),
         source=_SOURCE.format("openai") + " (recorded)", reading=INCLUSIVE,
-        traps="no cache writes; no reasoning on streams",
+        repeats=(Sign(r"(?i)^true$", "gen_ai.is_streaming", without="gen_ai.response.id"),),
+        traps="no cache writes; no reasoning on streams; sees nothing of a stream that another instrumentation wraps,"
+        " and says only that there was one",
     ),
     Dialect(
         "openllmetry-anthropic", rank=2, scopes=_scopes("anthropic"),
@@ -35,7 +38,24 @@ OPENLLMETRY: Final[tuple[Dialect, ...]] = (
     ),
     Dialect(
         "openllmetry", rank=3, who_rank=2, scopes=_scopes(*_FRAMEWORKS), source=_SOURCE.format("langchain and others"),
-        traps="workflow, task, agent and tool spans are roll-ups; CrewAI's tells the usage of its crew as text",
+        traps="workflow, task, agent and tool spans are roll-ups",
+    ),
+    Dialect(
+        "openllmetry-crewai", rank=3, who_rank=2, scopes=_scopes("crewai", "crewai."), content_names=r"\.task$",
+        source=_SOURCE.format("crewai") + " (recorded)",
+        traps="no tokens but as the text of a crew's roll-up; a task's span is named by what the task says",
+    ),
+    Dialect(
+        "openllmetry-haystack", rank=3, who_rank=2, scopes=_scopes("haystack"), provider="haystack",
+        repeats=(Sign(r"^haystack\.", without=_USAGE),),
+        source=_SOURCE.format("haystack") + " (recorded)",
+        traps="its spans of calls have no model and no tokens: instrument the SDK; fails with Haystack 3",
+    ),
+    Dialect(
+        "openllmetry-llamaindex", rank=3, who_rank=2, scopes=_scopes("llamaindex"), provider="llama_index",
+        repeats=(Sign(r"^chat$", "gen_ai.operation.name", without=_USAGE),),
+        source=_SOURCE.format("llamaindex") + " (recorded)",
+        traps="tells only of some models, and of streams and embeddings without tokens: instrument the SDK",
     ),
     Dialect("openllmetry-sdk", rank=2, scopes=_scopes(*_SDKS), source=_SOURCE.format("groq and others")),
     Dialect(

@@ -27,6 +27,8 @@ PROVIDERS: Final[dict[str, str]] = {
     "mistralai": "mistral_ai",
     "moonshot": "moonshot_ai",
     "moonshotai": "moonshot_ai",
+    "openai_llm": "openai",
+    "openai_responses_llm": "openai",
     "perplexity_ai": "perplexity",
     "watsonx": "ibm.watsonx.ai",
     "xai": "x_ai",
@@ -42,8 +44,8 @@ WELL_KNOWN: Final = frozenset({
 
 NO_PROVIDERS: Final = frozenset({
     "agno", "autogen", "crewai", "dspy", "gcp.vertex.agent", "github", "haystack", "langchain", "langfuse", "langgraph",
-    "litellm", "llama_index", "llamaindex", "microsoft.agent_framework", "semantic_kernel", "strands", "strands-agents",
-    "_other",
+    "litellm", "llama_index", "llamaindex", "microsoft.agent_framework", "mlflow", "semantic_kernel", "strands",
+    "strands-agents", "_other",
 })  # fmt: skip
 """Names that emitters say for a provider, of those who sell no model: the model's name tells whose it is."""
 
