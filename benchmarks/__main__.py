@@ -12,16 +12,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from benchmarks import append_ratio, intake, kills, merge_cost, mix, readers, small_requests, start
+from benchmarks import append_ratio, intake, kills, merge_cost, mix, pricing, readers, replay, small_requests, start
 from benchmarks.figure import Figure, Session
 from benchmarks.load import REPOSITORY
 
 MEASUREMENTS: Final[dict[str, Callable[[Session], list[Figure]]]] = {
+    "pricing": pricing.measure,
     "intake": intake.measure,
     "append": append_ratio.measure,
     "small": small_requests.measure,
     "readers": readers.measure,
     "start": start.measure,
+    "replay": replay.measure,
     "mix": mix.measure,
     "merge": merge_cost.measure,
     "kills": kills.measure,

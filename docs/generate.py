@@ -19,6 +19,7 @@ from spanledger.processors.dialects.dialect import Dialect
 from spanledger.processors.dialects.operations import BILLABLE, SAYING
 from spanledger.processors.dialects.registry import FAMILIES, UNKNOWN, UNKNOWN_DETAILS
 from spanledger.processors.points_metrics import METRICS
+from spanledger.processors.pricing.bundled import bundled_overlay
 from spanledger.processors.reading import RULES
 from spanledger.storage import schema
 
@@ -63,7 +64,11 @@ MEANINGS: Final = {
     "response_model": "the model that answered, as the provider names it",
     "service_tier": "the provider's tier, where said (`default`, `flex`, `priority`, `batch`)",
     "speed": "a speed mode that changes the price, where said",
-    "region": "the provider's region, where said",
+    "region": "the provider's region, where said, or where the endpoint's address tells",
+    "residency": "where the answer had to be computed, where said: `us`, `eu`, …",
+    "deployment_type": "the kind of an Azure deployment, where said",
+    "plan": "how the call is paid for, in the emitter's words: `chatgpt`, `ApiKey`, `oauth-personal`, …",
+    "gateway_cache": "`hit` where a gateway answered from its own cache",
     "stream": "`true`, `false`, or NULL: not said",
     "finish_reasons": "why the answer ended, joined by commas",
     "status": "`ok`, `error` or `unset`, as the span said",
@@ -83,6 +88,7 @@ MEANINGS: Final = {
     "input_image_tokens": "part of the input that was images",
     "output_image_tokens": "part of the output that was images",
     "web_searches": "searches the provider ran for the call",
+    "audio_seconds": "how long the audio was, where a transcription is sold by the time",
     "usage_rule": f"how the input count was read: {', '.join(f'`{rule}`' for rule in RULES)}",
     "partial": "true when the record says itself that it does not know all of the usage",
     "cost_usd": "what the call cost, US dollars; NULL when unknown, never a guess",
@@ -93,10 +99,10 @@ MEANINGS: Final = {
     "cost_fees_usd": "of it: searches and other things charged by the piece",
     "reported_cost_usd": "what the emitter said it cost; kept apart, never used as the cost",
     "cost_basis": "what kind of amount `cost_usd` is: `billed`, `estimated` or `api_equivalent`",
-    "price_status": "`priced`, or why there is no cost",
-    "price_id": "the entry of the price list that was used",
+    "price_status": "`priced`, `past_verified_until` (a cost too), or why there is no cost",
+    "price_id": "the entry of the price list, or the rule, that was used",
     "catalogue_id": "the version of the price list that was used",
-    "price_rule": "how the model's name was found in the price list",
+    "price_rule": "how the model's name was found in the price list, and which conditions and rules applied",
     "user_id": "the user the call was made for",
     "session_id": "conversation or session",
     "team": "team",
@@ -252,6 +258,23 @@ def keys_table() -> str:
     return "\n".join(lines)
 
 
+def differences_table() -> str:
+    """The table of what the overlay corrects in the price data, and of what places add."""
+    overlay = bundled_overlay()
+    corrected: dict[tuple[str, str, str], list[str]] = {}
+    for one in overlay.corrections:
+        corrected.setdefault((one.why, one.page, str(one.checked_on)), []).extend(one.models)
+    for place in overlay.conditions:
+        models = (f"{place.provider}: {model}" for model in place.models)
+        corrected.setdefault((place.why, place.page, str(place.checked_on)), []).extend(models)
+    lines = ["| models | why | source | checked on |", "|---|---|---|---|"]
+    lines += [
+        f"| {code(dict.fromkeys(models))} | {why} | [page]({page}) | {day} |"
+        for (why, page, day), models in corrected.items()
+    ]
+    return "\n".join(lines)
+
+
 PARTS: Final = {
     "dialects": ("dialects.md", dialects_table),
     "operations": ("dialects.md", operations_table),
@@ -259,6 +282,7 @@ PARTS: Final = {
     "columns": ("sql.md", columns),
     "settings": ("configuration.md", settings_table),
     "metrics": ("reconcile.md", metrics_table),
+    "differences": ("prices.md", differences_table),
 }
 """Name of a generated part → its page and what writes it."""
 

@@ -10,13 +10,14 @@ import numpy as np
 from spanledger.cli.wiring import RANKS
 from spanledger.processors.identify import identify
 from spanledger.processors.pipeline import Group, process
-from spanledger.processors.price import price
-from spanledger.processors.price_data import bundled_catalogue
+from spanledger.processors.pricing.bundled import bundled_catalogue
+from spanledger.processors.pricing.price import price
+from spanledger.processors.pricing.price_book import PriceBook
 from spanledger.storage.ledger import Ledger
 from spanledger.storage.schema import Arrivals
 from tests.oracle import INGESTED_US, SENDER
 
-PRICED = partial(price, catalogue=bundled_catalogue())
+PRICED = partial(price, book=PriceBook(bundled_catalogue()))
 Request = tuple[str, bytes]
 """A signal and the body of a request."""
 Row = dict[str, Any]

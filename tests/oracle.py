@@ -25,6 +25,7 @@ from spanledger.processors.dialects.dialect import Dialect, Sign
 from spanledger.processors.dialects.operations import BILLABLE
 from spanledger.processors.normalise import REPORTED_COST_USD_MAX, Sender
 from spanledger.processors.pipeline import Group, Processed, process
+from spanledger.processors.places import ADDRESS, cache_said, region_of, residency_of
 from spanledger.processors.records import Signal
 from spanledger.processors.redact import ATTRIBUTES_MAX, DROPPED_KEY, TEXT_BYTES_MAX, is_content
 from spanledger.storage.schema import CALLS, PICO, Step
@@ -151,7 +152,7 @@ def left_out_of(values: Values, operation: str | None, *, repeats: bool) -> str 
 
 
 def usage(
-    values: Values, row: dict[str, Any], inside: Mapping[str, str], dialect: Dialect, name: str
+    values: Values, row: dict[str, Any], inside: Mapping[str, str], dialect: Dialect, name: str, *, failed: bool
 ) -> dict[str, Any]:
     """The counts, made inclusive."""
     odd = set()
@@ -173,7 +174,7 @@ def usage(
         return oracle_dialects.shows(signs, values, name, as_text)
 
     uncached, _ = as_count(first(columns.UNCACHED, values))
-    return oracle_dialects.usage(row, dialect, total=total, uncached=uncached, odd=odd, shown=shown)
+    return oracle_dialects.usage(row, dialect, total=total, uncached=uncached, odd=odd, failed=failed, shown=shown)
 
 
 def microseconds(nanoseconds: int) -> datetime:
@@ -213,6 +214,10 @@ def row_of(
     row |= {name: seconds_of(values, name) for name in columns.NUMBERS}
     row["provider"] = oracle_dialects.provider_of(row["provider"], row, dialect)
     row["operation"] = operation
+    host = as_text(first((ADDRESS,), values)) or ""
+    row["region"] = row["region"] or region_of(host)
+    row["residency"] = row["residency"] or residency_of(host)
+    row["gateway_cache"] = None if row["gateway_cache"] is None else cache_said(row["gateway_cache"])
     row["finish_reasons"] = reasons_of(row["finish_reasons"])
     if row["stream"] is not None:
         row["stream"] = {"true": "true", "false": "false"}.get(row["stream"].lower())
@@ -224,7 +229,7 @@ def row_of(
     started, ended, parent = span.start_time_unix_nano, span.end_time_unix_nano, span.parent_span_id
     return (
         row
-        | usage(values, row, inside, dialect, span.name)
+        | usage(values, row, inside, dialect, span.name, failed=span.status.code == 2)
         | {
             "tenant": sender.tenant,
             "api_key_id": sender.api_key_id or None,

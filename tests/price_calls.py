@@ -8,12 +8,13 @@ from typing import Any
 import pyarrow as pa
 from genai_prices.types import ClauseEquals, ClauseOr, MatchLogic
 
-from spanledger.processors.price import price
-from spanledger.processors.price_data import bundled_catalogue
+from spanledger.processors.pricing.bundled import bundled_catalogue
+from spanledger.processors.pricing.price import price
+from spanledger.processors.pricing.price_book import PriceBook
 from spanledger.storage.schema import COLUMNS, COSTS, LABEL, Batch, Step
 
 CATALOGUE = bundled_catalogue()
-PRICE: Step = partial(price, catalogue=CATALOGUE)
+PRICE: Step = partial(price, book=PriceBook(CATALOGUE))
 SET = (*COSTS, "cost_basis", "price_status", "price_id", "price_rule", "catalogue_id")
 NOON = datetime(2026, 11, 15, 12, tzinfo=UTC)
 GPT_4O = {

@@ -20,7 +20,7 @@ from spanledger.cli import settings
 from spanledger.cli.main import app
 from spanledger.cli.wiring import wire
 from spanledger.instrumentation.demo.month import Story, play
-from spanledger.processors.price import STATUSES
+from spanledger.processors.pricing.price import STATUSES
 from spanledger.receiver.contract import Request, Stored
 from spanledger.storage import gate, schema
 from spanledger.storage.ledger import Ledger
@@ -28,8 +28,8 @@ from tests.otlp_metrics import CLAUDE, counter, metric_body, number
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (
-    "README.md", "CONTRIBUTING.md", "docs/configuration.md", "docs/dialects.md", "docs/reconcile.md", "docs/sql.md",
-    "docs/troubleshooting.md",
+    "README.md", "CONTRIBUTING.md", "docs/configuration.md", "docs/dialects.md", "docs/prices.md", "docs/reconcile.md",
+    "docs/replay.md", "docs/report.md", "docs/sql.md", "docs/troubleshooting.md",
 )  # fmt: skip
 """Pages for users and contributors; ARCHITECTURE.md is about reasons."""
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from spanledger.storage import schema
 from spanledger.storage.errors import StatementRefused
 from spanledger.storage.gate import STATEMENT_CHARACTERS_MAX, admit, admitted_functions, limited
+from spanledger.storage.gate import TABLES as ADMITTED
 
 ORDINARY = [
     "SELECT 1",
@@ -85,7 +86,7 @@ ORDINARY = [
     "SELECT 1::HUGEINT, 1.5::DOUBLE, x::VARCHAR[], {'a': 1}::STRUCT(a BIGINT), 'x'::ENUM('x') FROM (SELECT [1] x)",
 ]
 
-TABLES = "the tables are calls, observations, rejections, spans, usage_points"
+TABLES = f"the tables are {', '.join(sorted(ADMITTED))}"
 
 REFUSED = {
     # files

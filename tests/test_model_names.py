@@ -14,7 +14,14 @@ from genai_prices.types import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanledger.processors.model_names import ModelNames, Named, describe, spellings
+from spanledger.processors.pricing.model_names import (
+    ModelNames,
+    Named,
+    clause_from_json,
+    clause_to_json,
+    describe,
+    spellings,
+)
 
 TEXTS = st.text("ab", min_size=1, max_size=3)
 SIMPLE = st.one_of(
@@ -58,6 +65,19 @@ def test_a_clause_can_be_said_in_words(clause: MatchLogic, words: str) -> None:
     assert describe(clause) == words
 
 
+def test_a_clause_written_as_json_is_the_same_clause() -> None:
+    clause = ClauseAnd([ClauseStartsWith("a"), ClauseOr([ClauseEquals("b"), ClauseRegex("c$"), ClauseEndsWith("d")])])
+    said = clause_to_json(clause)
+    assert said == {"and": [{"starts_with": "a"}, {"or": [{"equals": "b"}, {"regex": "c$"}, {"ends_with": "d"}]}]}
+    assert clause_from_json(said) == clause
+
+
+@pytest.mark.parametrize("said", [{"near": "x"}, {"or": "x"}, {"equals": ["x"]}, {}, {"equals": "x", "regex": "y"}])
+def test_json_of_another_form_is_no_clause(said: dict[str, object]) -> None:
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        clause_from_json(said)
+
+
 @pytest.mark.parametrize(
     ("name", "readings"),
     [
@@ -72,6 +92,9 @@ def test_a_clause_can_be_said_in_words(clause: MatchLogic, words: str) -> None:
         ("accounts/fireworks/models/kimi-k2", ["accounts/fireworks/models/kimi-k2"]),
         ("gpt-5.2-20251211", ["gpt-5.2-20251211", "gpt-5.2-2025-12-11"]),
         ("gpt-5.2-20251311", ["gpt-5.2-20251311"]),
+        ("claude-opus-4-1@20250805", ["claude-opus-4-1@20250805", "claude-opus-4-1-20250805"]),
+        ("claude-opus-5@latest", ["claude-opus-5@latest", "claude-opus-5"]),
+        ("claude-opus-5@2025", ["claude-opus-5@2025"]),
         (
             "arn:aws:bedrock:us-east-1:123456789012:inference-profile/us.anthropic.claude-opus-5",
             ["us.anthropic.claude-opus-5"],

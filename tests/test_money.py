@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spanledger.processors.money import PICO_MAX, decimals, picos
+from spanledger.processors.pricing.money import PICO_MAX, decimals, picos
 from spanledger.storage.schema import MONEY, PICO
 
 AMOUNTS = st.lists(st.none() | st.integers(-PICO_MAX, PICO_MAX))

@@ -1,10 +1,8 @@
-"""What a call costs: the acceptance cases, and what must hold for any usage."""
+"""What a call costs: what must hold for any usage, and what its status, its parts and its basis say."""
 
-import json
 import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,78 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spanledger.processors.price import STATUSES
+from spanledger.processors.pricing.quotes import STATUSES
 from spanledger.storage.schema import COLUMNS, COSTS, PICO
 from tests.price_calls import CATALOGUE, GPT_4O, NOON, PRICE, SET, Row, batch, priced
 
+HAVING_A_COST = {"priced", "past_verified_until"}
 PARTS = tuple(name for name in COSTS if name != "cost_usd")
 
 
 def one(**said: Any) -> Row:
     return priced(GPT_4O | said)[0]
-
-
-# The acceptance cases -------------------------------------------------------------------------------------------------
-
-CASES = [json.loads(line) for line in (Path(__file__).parent / "data" / "pricing_cases.jsonl").read_text().splitlines()]
-WAITING = {
-    "oa-10": "a correction of the data: cached input of o3 cost $2.50 before June 2025",
-    "oa-33": "a correction of the data: batch price of embeddings",
-    "oa-34": "data residency: +10 %",
-    "oa-41": "audio by the second is no column of a call",
-    "an-19": "inference region: +10 %, on top of fast",
-    "an-21": "inference region: +10 %",
-    "an-33": "a correction of the data: Sonnet 4 above 200,000 tokens",
-    "vx-02": "regional endpoint: +10 %",
-    "vx-03": "regional endpoint: +10 %",
-    "az-02": "data zone: +10 %",
-    "az-05": "a tenant's alias of a deployment",
-    "xa-05": "regional endpoint: +10 %",
-    "ds-03": "a correction of the data: weekends are off-peak",
-    "ds-04": "a correction of the data: peak prices began in August 2026",
-    "tn-01": "a tenant's discount",
-    "tn-04": "a tenant's discount on tokens",
-}
-"""Case → what it waits for. Everything else is exact today."""
-COUNTS_OF_CASES = {
-    "input_total": "input_tokens",
-    "cache_read": "cache_read_tokens",
-    "cache_write_5m": "cache_write_5m_tokens",
-    "cache_write_1h": "cache_write_1h_tokens",
-    "output": "output_tokens",
-    "reasoning": "reasoning_tokens",
-    "input_audio": "input_audio_tokens",
-    "output_audio": "output_audio_tokens",
-    "web_searches": "web_searches",
-}
-
-
-def of_case(case: Row) -> Row:
-    context, usage = case["context"], case["usage"] or {}
-    return {
-        "provider": case["provider"],
-        "request_model": case["model"],
-        "response_model": context.get("response_model"),
-        "service_tier": "batch" if context.get("batch") else context.get("service_tier"),
-        "speed": context.get("speed"),
-        "region": context.get("region"),
-        "started_at": datetime.fromisoformat(case["timestamp"]),
-    } | {COUNTS_OF_CASES[name]: count for name, count in usage.items() if name in COUNTS_OF_CASES}
-
-
-@pytest.mark.parametrize("case", [case for case in CASES if case["scored"]], ids=lambda case: case["id"])
-def test_an_acceptance_case_is_exact_or_waits_for_a_stated_reason(case: Row) -> None:
-    expected = None if case["expected_usd"] is None else Decimal(case["expected_usd"])
-    (call,) = priced(of_case(case))
-    if case["id"] in WAITING:
-        assert call["cost_usd"] != expected, f"{case['id']} waits no longer: take it off the list"
-        assert call["cost_usd"] is None or call["cost_usd"] > 0
-    else:
-        assert call["cost_usd"] == expected, call
-
-
-def test_only_cases_that_exist_are_waited_for() -> None:
-    assert WAITING.keys() <= {case["id"] for case in CASES if case["scored"]}
 
 
 # What must hold for any usage -----------------------------------------------------------------------------------------
@@ -108,7 +44,8 @@ ROWS = st.lists(
         optional={
             name: COUNT
             for name in COLUMNS
-            if (name.endswith("_tokens") or name == "web_searches") and name not in {"input_tokens", "output_tokens"}
+            if (name.endswith("_tokens") or name in {"web_searches", "audio_seconds"})
+            and name not in {"input_tokens", "output_tokens"}
         },
     ),
     max_size=8,
@@ -121,14 +58,15 @@ any_usage = settings(deadline=None, max_examples=100)
 def test_a_cost_is_the_sum_of_its_parts_and_an_unknown_one_is_null_with_a_reason(rows: list[Row]) -> None:
     for call in priced(*rows):
         assert call["price_status"] in STATUSES
-        if call["price_status"] == "priced":
+        if call["price_status"] in HAVING_A_COST:
             assert call["cost_usd"] == sum(call[part] for part in PARTS)
             assert all(call[part] >= 0 for part in PARTS)
             assert (call["cost_basis"], call["catalogue_id"]) == ("estimated", CATALOGUE.id)
             assert call["price_id"] in CATALOGUE.price_ids
             assert call["price_rule"].startswith(("response_model ", "request_model "))
         else:
-            assert [call[name] for name in SET if name != "price_status"] == [None] * (len(SET) - 1)
+            unsaid = [name for name in SET if name not in {"price_status", "price_rule"}]
+            assert [call[name] for name in unsaid] == [None] * len(unsaid)
 
 
 @any_usage
@@ -141,6 +79,15 @@ def test_order_and_batching_do_not_matter(rows: list[Row], chance: random.Random
     pieces = [batch(rows[:cut]), batch(rows[cut:])]
     assert PRICE(pa.concat_tables(pieces)).select(SET).to_pylist() == whole
     assert [call for piece in pieces for call in PRICE(piece).select(SET).to_pylist()] == whole
+
+
+@any_usage
+@given(st.integers(271_990, 272_010), st.integers(0, 272_010), st.integers(0, 272_010))
+def test_all_of_the_prompt_decides_on_the_price_of_all_of_the_request(prompt: int, read: int, written: int) -> None:
+    read = min(read, prompt)
+    said = {"cache_read_tokens": read, "cache_write_tokens": min(written, prompt - read)}
+    call = one(request_model="gpt-6-sol", input_tokens=prompt, **said)
+    assert call["price_id"] == ("openai/gpt-6-sol>272000" if prompt > 272_000 else "openai/gpt-6-sol")
 
 
 @any_usage
@@ -248,20 +195,112 @@ def test_the_parts_say_what_was_paid_for() -> None:
         ({"request_model": "text-embedding-3-small", "output_tokens": None}, "priced"),
         ({"request_model": "text-embedding-3-small", "output_tokens": 0, "web_searches": 1}, "unpriced_unit"),
         ({"provider": "azure.ai.openai"}, "priced"),
-        ({"provider": "azure.ai.openai", "service_tier": "batch"}, "unpriced_unit"),
+        ({"provider": "azure.ai.openai", "service_tier": "batch"}, "priced"),
+        ({"provider": "azure.ai.openai", "service_tier": "flex"}, "unpriced_unit"),
+        ({"provider": "azure.ai.openai", "deployment_type": "ProvisionedManaged"}, "unpriced_unit"),
+        ({"request_model": "whisper-1", "input_tokens": None, "output_tokens": None, "audio_seconds": 7}, "priced"),
+        ({"request_model": "gpt-5.6-sol"}, "priced"),
+        ({"request_model": "gpt-5.6-sol", "started_at": NOON + timedelta(days=6)}, "priced"),
+        ({"request_model": "gpt-5.6-sol", "started_at": NOON + timedelta(days=7)}, "past_verified_until"),
     ],
 )
 def test_a_call_is_priced_or_says_why_not(said: Row, status: str) -> None:
     call = one(**said)
     assert call["price_status"] == status
-    assert (call["cost_usd"] is not None) == (status == "priced")
+    assert (call["cost_usd"] is not None) == (status in HAVING_A_COST)
 
 
 def test_a_service_tier_without_a_price_then_is_not_priced_as_standard() -> None:
-    later = one(service_tier="batch")
-    assert (later["cost_usd"], later["price_id"]) == (Decimal("0.00175"), "openai/gpt-4o@2026-10-14+batch")
-    assert one(service_tier="batch", started_at=NOON - timedelta(days=60))["price_status"] == "unpriced_unit"
+    later = one(service_tier="priority")
+    assert (later["cost_usd"], later["price_id"]) == (Decimal("0.00595"), "openai/gpt-4o@2026-10-12+priority")
+    assert one(service_tier="priority", started_at=NOON - timedelta(days=60))["price_status"] == "unpriced_unit"
     assert one(service_tier="default", started_at=NOON - timedelta(days=60))["price_id"] == "openai/gpt-4o"
+
+
+def test_a_promise_that_lapsed_is_said_and_the_last_known_price_given() -> None:
+    kept, lapsed = one(request_model="gpt-5.6-sol"), one(request_model="gpt-5.6-sol", started_at=NOON + timedelta(9))
+    assert lapsed["cost_usd"] == kept["cost_usd"]
+    assert lapsed["price_id"] == kept["price_id"] == "openai/gpt-5.6-sol@2026-08-21"
+
+
+# Where and by whom a call was served ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("said", "times"),
+    [
+        ({"request_model": "gpt-6-sol", "residency": "eu"}, "1.1"),
+        ({"request_model": "gpt-6-sol", "residency": "global"}, "1"),
+        ({"request_model": "gpt-4o", "residency": "eu"}, "1"),
+        ({"provider": "anthropic", "request_model": "claude-opus-5", "residency": "us"}, "1.1"),
+        ({"provider": "anthropic", "request_model": "claude-opus-5", "residency": "not_available"}, "1"),
+        ({"provider": "anthropic", "request_model": "claude-opus-4-1", "residency": "us"}, "1"),
+        ({"provider": "x_ai", "request_model": "grok-4.7", "region": "us", "residency": "us"}, "1.1"),
+        ({"provider": "gcp.vertex_ai", "request_model": "claude-opus-5", "region": "europe-west1"}, "1.1"),
+        ({"provider": "gcp.vertex_ai", "request_model": "claude-opus-5", "region": "global"}, "1"),
+        ({"provider": "gcp.vertex_ai", "request_model": "gemini-2.5-pro", "region": "europe-west1"}, "1"),
+        ({"provider": "azure", "deployment_type": "DataZoneStandard"}, "1.1"),
+        ({"provider": "azure", "deployment_type": "data-zone-standard"}, "1.1"),
+        ({"provider": "azure", "deployment_type": "GlobalStandard"}, "1"),
+        ({"provider": "azure", "deployment_type": "GlobalBatch"}, "0.5"),
+        ({"provider": "azure", "deployment_type": "DataZoneBatch"}, "0.55"),
+    ],
+)
+def test_a_place_multiplies_what_tokens_cost(said: Row, times: str) -> None:
+    elsewhere = {key: value for key, value in said.items() if key not in {"region", "residency", "deployment_type"}}
+    assert one(**said)["cost_usd"] == one(**elsewhere)["cost_usd"] * Decimal(times)
+
+
+def test_fees_are_not_multiplied_by_a_place() -> None:
+    said = {"provider": "anthropic", "request_model": "claude-opus-5", "web_searches": 3}
+    assert one(**said, residency="us")["cost_fees_usd"] == one(**said)["cost_fees_usd"] == Decimal("0.03")
+
+
+def test_the_rule_says_which_condition_applied() -> None:
+    rule = one(request_model="gpt-6-sol", residency="eu")["price_rule"]
+    assert rule.startswith('request_model equals "gpt-6-sol"; residency other than global/')
+    assert rule.endswith(": × 1.1")
+
+
+# What the amount is ---------------------------------------------------------------------------------------------------
+
+
+def test_what_a_gateway_answered_from_its_cache_costs_nothing_and_says_so() -> None:
+    for said in ({}, {"request_model": "nobody's"}, {"input_tokens": None}):
+        call = one(gateway_cache="hit", **said)
+        assert (call["cost_usd"], call["price_status"], call["price_id"]) == (0, "priced", None)
+        assert call["price_rule"] == "answered by a gateway from its own cache"
+    assert one(gateway_cache="miss")["cost_usd"] == one()["cost_usd"]
+
+
+@pytest.mark.parametrize("plan", ["Chatgpt", "chatgpt", "oauth-personal", "LOGIN_WITH_GOOGLE", "qwen-oauth"])
+def test_what_a_plan_pays_for_has_its_list_price_and_says_that_it_is_one(plan: str) -> None:
+    call = one(plan=plan)
+    assert (call["cost_basis"], call["cost_usd"]) == ("api_equivalent", one()["cost_usd"])
+
+
+@pytest.mark.parametrize("plan", [None, "ApiKey", "gemini-api-key", "vertex-ai"])
+def test_what_is_billed_by_the_token_is_an_estimate(plan: str | None) -> None:
+    assert one(plan=plan)["cost_basis"] == "estimated"
+
+
+def test_a_cost_that_the_seller_reports_alike_is_billed_and_any_other_stays_apart() -> None:
+    said = {"provider": "openrouter", "request_model": "openai/gpt-4o", "dialect": "openrouter"}
+    cost = one(**said)["cost_usd"]
+    same = one(**said, reported_cost_usd=cost + Decimal("0.0000001"))
+    assert (same["cost_basis"], same["cost_usd"]) == ("billed", cost)
+    other = one(**said, reported_cost_usd=cost * 2)
+    assert (other["cost_basis"], other["cost_usd"], other["reported_cost_usd"]) == ("estimated", cost, cost * 2)
+    assert one(**said | {"dialect": "openlit"}, reported_cost_usd=cost)["cost_basis"] == "estimated"
+
+
+def test_listening_is_charged_by_the_second_where_the_model_is_sold_so() -> None:
+    unsaid = {"input_tokens": None, "output_tokens": None, "audio_seconds": 90}
+    call = one(request_model="whisper-1", **unsaid)
+    assert (call["cost_usd"], call["cost_input_usd"]) == (Decimal("0.009"), Decimal("0.009"))
+    assert one(audio_seconds=90)["cost_usd"] == one()["cost_usd"]
+    least = one(provider="groq", request_model="whisper-large-v3", **unsaid | {"audio_seconds": 3})
+    assert least["cost_usd"] == 10 * Decimal("0.000030833333")
 
 
 def test_a_free_model_costs_zero_and_an_unknown_one_nothing_that_is_known() -> None:

@@ -1,12 +1,26 @@
 """Each question is a file, each file a question; groups come from the schema and nowhere else."""
 
+from collections.abc import Callable
 from importlib.resources import files
 
 import duckdb
 import pytest
 
-from spanledger.storage.questions import ALIASES, GROUPS, QUESTIONS, TIME_GROUPS, question, spend
-from spanledger.storage.schema import COLUMNS
+from spanledger.storage.questions import (
+    ALIASES,
+    GROUPS,
+    QUESTIONS,
+    SPAN_GROUPS,
+    TIME_GROUPS,
+    TOOL_GROUPS,
+    active_time,
+    question,
+    sessions,
+    spend,
+    tool_runs,
+    usage_by_quarter,
+)
+from spanledger.storage.schema import COLUMNS, SPANS
 
 
 def test_no_file_is_orphaned_and_no_question_is_without_one() -> None:
@@ -41,3 +55,25 @@ def test_without_groups_the_question_stands_as_it_is_written() -> None:
 def test_a_group_that_is_no_name_of_ours_never_reaches_sql() -> None:
     with pytest.raises(KeyError):
         spend(["provider; drop view calls"])
+
+
+def test_what_spans_are_grouped_by_is_there_in_calls_and_in_spans() -> None:
+    for name in set(SPAN_GROUPS) - set(TIME_GROUPS) - set(ALIASES):
+        assert name in COLUMNS
+        assert name in SPANS.names
+    assert set(TOOL_GROUPS) - set(SPAN_GROUPS) == {"tool"}
+
+
+@pytest.mark.parametrize("ask", [sessions, usage_by_quarter, tool_runs, spend])
+def test_no_question_takes_a_group_that_is_none(ask: Callable[[list[str]], str]) -> None:
+    with pytest.raises(KeyError):
+        ask(["provider; drop view calls"])
+    assert "/* groups */" not in ask([])
+
+
+def test_active_time_is_partitioned_by_its_groups_and_by_nothing_without_any() -> None:
+    assert 'partition by "group 0", "group 1" order by' in active_time(["user", "model"], by_time=True)
+    assert "over (\n             order by" in active_time([], by_time=False)
+    assert "/*" not in active_time(["user"], by_time=True)
+    with pytest.raises(KeyError):
+        active_time(["cost_usd"], by_time=False)

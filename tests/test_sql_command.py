@@ -16,6 +16,7 @@ import pytest
 from benchmarks.server import Server
 from spanledger.cli.main import main
 from spanledger.receiver import keys as api_keys
+from spanledger.storage.gate import TABLES
 from spanledger.storage.ledger import Ledger
 from tests.ledger_rows import fill
 
@@ -110,7 +111,7 @@ def test_a_limit_cuts_and_says_so(run: Callable[..., Done], folder: Path) -> Non
     ("arguments", "exit_code", "sentence"),
     [
         (["sql", "DROP VIEW calls"], 1, "Only a statement that reads is allowed (SELECT, FROM, WITH, DESCRIBE); the "
-         "tables are calls, observations, rejections, spans, usage_points.\n"),
+         f"tables are {', '.join(sorted(TABLES))}.\n"),
         (["sql", "SELECT nope FROM calls"], 1, 'Referenced column "nope" not found in FROM clause.\n'),
         (["sql", "--json", "--csv", "SELECT 1"], 2, "--json and --csv exclude each other.\n"),
         (["sql", "--url", "http://x", "SELECT 1"], 2, "--data and --url exclude each other: name the folder or the "

@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from spanledger.processors.usage import COUNT_MAX, Usage, read_usage
+from spanledger.processors.pricing.usage import COUNT_MAX, Usage, read_usage
 from spanledger.storage.schema import USAGE
 
 
@@ -100,3 +101,15 @@ def test_cached_audio_is_audio_also_if_nobody_said_so() -> None:
 )
 def test_how_much_audio_or_image_came_from_the_cache_must_be_said(counts: dict[str, Any], unsaid: bool) -> None:
     assert read(**counts).overlap_unsaid[0] == unsaid
+
+
+def test_how_long_it_takes_to_listen_is_usage_enough() -> None:
+    heard = read(input_tokens=None, output_tokens=None, audio_seconds=90)
+    assert (heard.missing[0], heard.audio_seconds[0]) == (False, 90)
+
+
+@pytest.mark.parametrize(("seconds", "counted"), [(0, 0), (3, 10), (90, 90)])
+def test_of_what_is_heard_at_least_the_minimum_counts_and_of_nothing_nothing(seconds: int, counted: int) -> None:
+    row = {"input_tokens": 0, "audio_seconds": seconds}
+    heard = pa.table({name: pa.array([row.get(name)], kind) for name, kind in USAGE.items()})
+    assert read_usage(heard, np.array([10])).audio_seconds[0] == counted

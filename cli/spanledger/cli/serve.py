@@ -22,6 +22,8 @@ import typer
 from spanledger.cli import process
 from spanledger.cli.addresses import Address
 from spanledger.cli.failures import Failed, WrongUse
+from spanledger.cli.live_book import LiveBook
+from spanledger.cli.price_keeper import PriceKeeper
 from spanledger.cli.settings import Settings
 from spanledger.cli.source import SERVER_FILE
 from spanledger.cli.wiring import wire
@@ -124,9 +126,14 @@ def start(settings: Settings, parts: ExitStack, stopping: StopSignal) -> Running
     try:
         ledger = Ledger.open(settings.data)
         parts.callback(ledger.close)
+        book = LiveBook(ledger)
+        keeper = PriceKeeper(ledger, book)
+        parts.callback(keeper.stop)
+        keeper.start()
         counters = Counters()
         prepare, store = wire(
             ledger,
+            book.price,
             keep_content=settings.keep_content,
             keep_all_spans=settings.keep_all_spans,
             counters=counters,

@@ -12,8 +12,9 @@ from spanledger.processors.dialects.registry import EVERY
 from spanledger.processors.identify import identify
 from spanledger.processors.normalise import Sender
 from spanledger.processors.pipeline import Group, Processed, process
-from spanledger.processors.price import price
-from spanledger.processors.price_data import bundled_catalogue
+from spanledger.processors.pricing.bundled import bundled_catalogue
+from spanledger.processors.pricing.price import price
+from spanledger.processors.pricing.price_book import PriceBook
 from spanledger.processors.records import SIGNALS
 from spanledger.receiver.contract import Answer, Prepare, Refused, Request, Store, Stored, Unavailable
 from spanledger.receiver.counters import Counters
@@ -36,18 +37,24 @@ PIECES: Final = {"traces": "span", "logs": "log record", "metrics": "data point"
 
 
 def wire(
-    ledger: Ledger, *, keep_content: bool = False, keep_all_spans: bool = False, counters: Counters | None = None
+    ledger: Ledger,
+    priced: Step | None = None,
+    *,
+    keep_content: bool = False,
+    keep_all_spans: bool = False,
+    counters: Counters | None = None,
 ) -> tuple[Prepare, Store]:
     """The two halves of the path into `ledger`: decode and process, then merge and answer.
 
-    `counters` counts the good records that are kept nowhere, by reason.
+    `priced` is the step that prices, by the prices that come with the program where none is given; `counters` counts
+    the good records that are kept nowhere, by reason.
     """
-    priced: Step = partial(price, catalogue=bundled_catalogue())
+    priced = priced or partial(price, book=PriceBook(bundled_catalogue()))
     counted = counters or Counters()
     ledger.promote_with(priced)
 
     def prepare(requests: Sequence[Request]) -> _Prepared:
-        groups = _by_signal(requests)
+        groups, era = _by_signal(requests), ledger.era
         try:
             processed = process(
                 groups,
@@ -63,7 +70,7 @@ def wire(
                 processed.spans, processed.span_request,
                 processed.points, processed.point_request,
             )  # fmt: skip
-            planned = ledger.plan(arrivals, refusals, price=priced, ranks=RANKS)
+            planned = ledger.plan(arrivals, refusals, price=priced, ranks=RANKS, era=era)
         except LedgerUnavailable as error:
             raise Unavailable(str(error)) from error
         return _Prepared(answers, planned, processed.left_out, processed.repeated)

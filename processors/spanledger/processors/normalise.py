@@ -19,14 +19,15 @@ from spanledger.processors.dialects.providers import maker_of, provider_said
 from spanledger.processors.dialects.registry import EVERY
 from spanledger.processors.identify import context_hashes, tenant_seeds
 from spanledger.processors.ids import SPAN_ID_BYTES, TRACE_ID_BYTES, hex_text, is_id, parents_text
-from spanledger.processors.money import decimals
 from spanledger.processors.operations_said import without_noise
+from spanledger.processors.places import ADDRESS, cache_said, region_of, residency_of
+from spanledger.processors.pricing.money import decimals
 from spanledger.processors.reading import usage_of
 from spanledger.processors.records import Records
 from spanledger.processors.redact import is_content
 from spanledger.processors.rest import rest_as_json
 from spanledger.processors.said_in_texts import said_in_texts
-from spanledger.processors.speakers import where
+from spanledger.processors.speakers import spoken, where
 from spanledger.processors.wire_values import Members
 from spanledger.storage.schema import CALLS, COLUMNS, LABEL, MONEY, PICO, SPANS, TIME, Batch, Completeness, Hashes
 
@@ -103,6 +104,10 @@ def normalise(
     for name, keys in of_keys.NUMBERS.items():
         columns[name] = _seconds(attributes, keys, of_keys.MILLISECONDS.get(name, ()))
     columns["provider"] = _providers(spans, columns)
+    host = attributes.label(ADDRESS)
+    columns["region"] = _else(columns["region"], _relabelled(host, region_of))
+    columns["residency"] = _else(columns["residency"], _relabelled(host, residency_of))
+    columns["gateway_cache"] = _relabelled(columns["gateway_cache"], cache_said)
     columns["finish_reasons"] = _relabelled(columns["finish_reasons"], _without_brackets)
     columns["stream"] = _relabelled(columns["stream"], lambda said: said.lower() if said.lower() in STREAMED else None)
     columns["reported_cost_usd"] = _reported(attributes, inside.get("reported_cost_usd"))
@@ -123,11 +128,21 @@ def span_rows(
     """One row of SPANS a record that is no call."""
     batch = normalise(records, record_hash, senders, ingested_us, keep_content=keep_content)
     columns = {
-        "name": records.name,
+        "name": records.name if keep_content else _names(records, batch),
         "tool_name": records.attributes.text(*of_keys.TOOL_NAME),
         "tool_call_id": records.attributes.text(*of_keys.TOOL_CALL_ID),
     }
     return pa.table([columns[name] if name in columns else batch.column(name) for name in SPANS.names], schema=SPANS)
+
+
+def _names(records: Records, batch: Batch) -> pa.StringArray:
+    """The records' names, but for those that hold what was said: there the operation stands for it."""
+    names = records.name
+    for dialect, mine in spoken(records.speaker):
+        if dialect.content_names:
+            said = pc.and_(pc.match_substring_regex(names, dialect.content_names).fill_null(False), pa.array(mine))
+            names = pc.if_else(said, batch.column("operation").combine_chunks().dictionary_decode(), names)
+    return names
 
 
 def _who(spans: Records, name: str, keys: Sequence[str], inside: pa.StringArray | None) -> pa.Array:
@@ -227,6 +242,13 @@ def _label(labels: pa.DictionaryArray, inside: pa.StringArray | None) -> pa.Dict
     if inside is None:
         return labels
     return pc.coalesce(labels.dictionary_decode(), inside).dictionary_encode()
+
+
+def _else(labels: pa.DictionaryArray, others: pa.DictionaryArray) -> pa.DictionaryArray:
+    """Labels, and others where there are none."""
+    if others.null_count == len(others):
+        return labels
+    return pc.coalesce(labels.dictionary_decode(), others.dictionary_decode()).dictionary_encode()
 
 
 def _or_inside(texts: pa.StringArray, inside: pa.StringArray | None) -> pa.StringArray:

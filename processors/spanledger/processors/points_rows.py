@@ -15,9 +15,9 @@ from spanledger.processors.dialects.providers import provider_said
 from spanledger.processors.distinct import combinations
 from spanledger.processors.hashing import hash_texts, hash_words, seed_of
 from spanledger.processors.identify import tenant_seeds
-from spanledger.processors.money import decimals
 from spanledger.processors.normalise import Sender
 from spanledger.processors.points import NOT_KNOWN, Points
+from spanledger.processors.pricing.money import decimals
 from spanledger.processors.redact import is_content
 from spanledger.processors.rest import rest_as_json
 from spanledger.storage.schema import POINT_COLUMNS, POINTS, TIME, Hashes

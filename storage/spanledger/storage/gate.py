@@ -21,7 +21,10 @@ import duckdb
 from spanledger.storage.errors import StatementRefused
 from spanledger.storage.growth import Growth
 
-TABLES: Final = frozenset({"calls", "observations", "rejections", "spans", "usage_points"})
+TABLES: Final = frozenset(
+    {"calls", "catalogue_contents", "catalogues", "observations", "price_rules", "prices", "quota_samples"}
+    | {"rejections", "reprices", "spans", "usage_points"}
+)
 """What a statement may read; the tables beneath the views are nobody's interface."""
 
 TABLE_FUNCTIONS: Final = frozenset({"range", "generate_series", "unnest"})

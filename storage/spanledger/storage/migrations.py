@@ -10,7 +10,7 @@ import duckdb
 
 from spanledger.storage.errors import LedgerTooNew
 
-MIGRATIONS: Final = ("0001_calls", "0002_points", "0003_promotions")
+MIGRATIONS: Final = ("0001_calls", "0002_points", "0003_promotions", "0004_prices", "0005_quotas")
 """The list is the order; the name is the key."""
 
 

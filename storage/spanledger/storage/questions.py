@@ -5,10 +5,12 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from spanledger.storage.schema import COLUMNS
+from spanledger.storage.schema import COLUMNS, SPAN_COLUMNS
 
 QUESTIONS: Final = (
-    "promoted_in_vain", "reconcile", "reconcile_calls", "roll_ups", "roll_ups_alone", "spend", "unpriced_models",
+    "active_time", "days_seen", "promoted_in_vain", "quotas", "reconcile", "reconcile_calls", "reprice_buckets",
+    "reprice_calls", "roll_ups", "roll_ups_alone", "sessions", "spend", "tool_runs", "unpriced_models",
+    "usage_by_quarter",
 )  # fmt: skip
 """Every file of `queries/`, without its ending."""
 
@@ -18,10 +20,10 @@ TIME_GROUPS: Final = {
     # An hour is an instant and not a local time: when clocks are set back, one local hour comes twice.
     "hour": f"started_at - ({_LOCAL} - date_trunc('hour', {_LOCAL}))",
     "day": f"date_trunc('day', {_LOCAL})::date",
-    "week": f"date_trunc('week', {_LOCAL})::date",
+    "week": f"(date_trunc('week', {_LOCAL} + to_days($week_shift)) - to_days($week_shift))::date",
     "month": f"strftime({_LOCAL}, '%Y-%m')",
 }
-"""Spans of time in the zone of the parameter `$timezone`; a week begins on Monday."""
+"""Spans of time in the zone of the parameter `$timezone`; a week begins `$week_shift` days before Monday."""
 
 ALIASES: Final = {
     "model": "coalesce(response_model, request_model)",
@@ -35,11 +37,20 @@ ALIASES: Final = {
 GROUPS: Final = TIME_GROUPS | ALIASES | {column: column for column in COLUMNS}
 """What a report can be grouped by: name → expression over `calls`."""
 
+SPAN_GROUPS: Final = TIME_GROUPS | ALIASES | {name: name for name in SPAN_COLUMNS if name in COLUMNS}
+"""What spans and calls can be grouped by together."""
+
+TOOL_GROUPS: Final = SPAN_GROUPS | {"tool": "tool_name"}
+"""What runs of tools can be grouped by."""
+
 RECONCILED: Final = ("day", "service", "session", "model")
 """What a reconciliation can be grouped by. Days are compared one by one only where they are asked for: what is used at
 midnight is in the calls of one day and in the metrics of the next."""
 
 _GROUPS_MARKER: Final = "/* groups */"
+_PLACE_MARKER: Final = "/* place */"
+_TOTAL_MARKER: Final = "group by all /* total */"
+_PARTITION_MARKER: Final = "/* partition */"
 _DAY_MARKER: Final = "/* day */''"
 
 
@@ -53,8 +64,37 @@ def question(name: str) -> str:
 
 def spend(groups: Sequence[str]) -> str:
     """The question `spend`, grouped by names of GROUPS; the first columns are theirs. Raises KeyError for another."""
-    columns = "".join(f'{GROUPS[group]} as "group {number}", ' for number, group in enumerate(groups))
-    return question("spend").replace(_GROUPS_MARKER, columns)
+    return _grouped("spend", [GROUPS[group] for group in groups])
+
+
+def sessions(groups: Sequence[str]) -> str:
+    """The question `sessions`, grouped by names of GROUPS besides; the first columns are theirs. Raises KeyError."""
+    return _grouped("sessions", [GROUPS[group] for group in groups])
+
+
+def usage_by_quarter(groups: Sequence[str]) -> str:
+    """The question `usage_by_quarter`, grouped by names of GROUPS; the first columns are theirs. Raises KeyError."""
+    return _grouped("usage_by_quarter", [GROUPS[group] for group in groups])
+
+
+def tool_runs(groups: Sequence[str]) -> str:
+    """The question `tool_runs`, grouped by names of TOOL_GROUPS; the first columns are theirs. Raises KeyError."""
+    # A run may have several records: one of them says what group it belongs to.
+    return _grouped("tool_runs", [f"max({TOOL_GROUPS[group]})" for group in groups])
+
+
+def active_time(groups: Sequence[str], *, by_time: bool) -> str:
+    """The question `active_time`, grouped by names of SPAN_GROUPS, which come first. Raises KeyError for another name.
+
+    If `by_time`, it is grouped by the places in the calendar, too (`place`, which comes next); and if by nothing else,
+    the total comes with it, in a row whose place is NULL.
+    """
+    text = _grouped("active_time", [SPAN_GROUPS[group] for group in groups])
+    # Nothing reaches from one place of the calendar into another, so that they need no order of their own.
+    partition = ", ".join(f'"group {number}"' for number in range(len(groups)))
+    text = text.replace(_PARTITION_MARKER, f"partition by {partition}" if partition else "")
+    total = "group by grouping sets ((place), ())" if by_time and not groups else "group by all"
+    return text.replace(_PLACE_MARKER, ", place" if by_time else "").replace(_TOTAL_MARKER, total)
 
 
 def reconcile(groups: Sequence[str]) -> str:
@@ -63,3 +103,9 @@ def reconcile(groups: Sequence[str]) -> str:
         raise KeyError(*strange)
     text = question("reconcile").replace(_GROUPS_MARKER, "".join(f"{group}, " for group in groups))
     return text.replace(_DAY_MARKER, "strftime(happened_at, '%Y-%m-%d')") if "day" in groups else text
+
+
+def _grouped(name: str, expressions: Sequence[str]) -> str:
+    """A question with the columns of its groups in the place of their marker."""
+    columns = "".join(f'{expression} as "group {number}", ' for number, expression in enumerate(expressions))
+    return question(name).replace(_GROUPS_MARKER, columns)

@@ -98,7 +98,11 @@ WHAT: Final = {
     "response_model": LABEL,
     "service_tier": LABEL,
     "speed": LABEL,
-    "region": LABEL,
+    "region": LABEL,  # of the provider's endpoint, "global" where it says so
+    "residency": LABEL,  # where the answer had to be computed: Anthropic's inference_geo, "eu" of eu.api.openai.com
+    "deployment_type": LABEL,  # Azure: "GlobalStandard", "DataZoneStandard", …
+    "plan": LABEL,  # how the call is paid for, in the emitter's words: "chatgpt", "oauth-personal", "ApiKey", …
+    "gateway_cache": LABEL,  # "hit" where a gateway answered from its own cache, and asked no provider
     "stream": LABEL,  # "true", "false" or NULL: not said
     "finish_reasons": LABEL,  # joined by commas
     "status": LABEL,  # "ok", "error" or "unset", as the span said
@@ -119,6 +123,7 @@ USAGE: Final = {
     "input_image_tokens": COUNT,
     "output_image_tokens": COUNT,
     "web_searches": COUNT,
+    "audio_seconds": COUNT,  # of a transcription that is sold by the time
     "usage_rule": LABEL,  # how the input count was read: "inclusive", "exclusive", …
     "partial": pa.bool_(),  # the record says itself that it does not know all of the usage
 }
@@ -133,7 +138,7 @@ COSTS: Final = {
 MONEY_COLUMNS: Final = COSTS | {
     "reported_cost_usd": MONEY,  # what the emitter said; kept apart, never used as the cost
     "cost_basis": LABEL,  # "billed", "estimated" or "api_equivalent"
-    "price_status": LABEL,  # "priced", or why there is no cost
+    "price_status": LABEL,  # "priced", "past_verified_until" (a cost too), or why there is no cost
     "price_id": LABEL,
     "catalogue_id": LABEL,
     "price_rule": LABEL,

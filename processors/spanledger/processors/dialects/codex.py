@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from spanledger.processors.dialects.dialect import FIRST_CHUNK_MS, INCLUSIVE, NOISE, STARTED_MS_AGO, Dialect
+from spanledger.processors.dialects.dialect import FIRST_CHUNK_MS, INCLUSIVE, NOISE, PLAN, STARTED_MS_AGO, Dialect
 
 _CODEX_EVENT_WORDS: Final = {
     "model": "gen_ai.request.model",
@@ -14,6 +14,7 @@ _CODEX_EVENT_WORDS: Final = {
     "reasoning_token_count": "gen_ai.usage.reasoning.output_tokens",
     "tool_token_count": "gen_ai.usage.total_tokens",
     "ttft_ms": FIRST_CHUNK_MS,
+    "auth_mode": PLAN,
 }
 _CODEX_THREAD: Final = ("thread.id", r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$")
 """The number of an operating system's thread stands under the same key, often on the same span."""

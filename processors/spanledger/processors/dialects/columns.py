@@ -8,7 +8,7 @@ files beside this one name, and recordings of them.
 
 from typing import Final
 
-from spanledger.processors.dialects.dialect import FIRST_CHUNK_MS, STARTED_MS_AGO
+from spanledger.processors.dialects.dialect import FIRST_CHUNK_MS, GATEWAY_CACHE, PLAN, STARTED_MS_AGO
 
 RESOURCE: Final[dict[str, tuple[str, ...]]] = {
     "service_name": ("service.name",),
@@ -51,11 +51,10 @@ WHO: Final[dict[str, tuple[str, ...]]] = {
 LABELS: Final[dict[str, tuple[str, ...]]] = {
     "provider": (
         "gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "ai.model.provider",
-        "mlflow.llm.provider",
     ),
     "request_model": (
         "gen_ai.request.model", "llm.request.model_name", "ai.model.id", "embedding.model_name",
-        "langfuse.observation.model.name", "mlflow.llm.model",
+        "langfuse.observation.model.name",
     ),
     "response_model": ("gen_ai.response.model", "llm.response.model_name", "ai.response.model", "llm.model_name"),
     "service_tier": (
@@ -64,6 +63,10 @@ LABELS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "speed": ("anthropic.usage.speed",),
     "region": ("cloud.region",),
+    "residency": ("anthropic.usage.inference_geo", "gen_ai.request.inference_geo"),
+    "deployment_type": ("azure.deployment.type",),
+    "plan": (PLAN,),
+    "gateway_cache": (GATEWAY_CACHE, "litellm.cache_hit", "metadata.cache_hit"),
     "stream": ("gen_ai.request.stream", "gen_ai.is_streaming", "llm.is_streaming", "langsmith.request.streaming"),
     "finish_reasons": (
         "gen_ai.response.finish_reasons", "anthropic.message.stop_reason", "gen_ai.response.finish_reason",
@@ -121,6 +124,7 @@ COUNTS: Final[dict[str, tuple[str, ...]]] = {
     "input_image_tokens": ("gen_ai.usage.image.input_tokens",),
     "output_image_tokens": ("gen_ai.usage.image.output_tokens",),
     "web_searches": ("anthropic.usage.server_tool_use.web_search_requests",),
+    "audio_seconds": ("gen_ai.usage.audio_seconds", "gen_ai.usage.details.audio_seconds"),
 }  # fmt: skip
 
 TOTAL: Final = (
@@ -165,5 +169,9 @@ COLUMN_OF: Final[dict[str, str]] = {
 ELSEWHERE: Final = "agent.conversation.id"
 """Where a word is put that does not mean what it says."""
 
-HELPERS: Final = frozenset((*TOTAL, *UNCACHED, STARTED_MS_AGO, ELSEWHERE))
+ASKED_AS: Final = "spanledger.model_asked_for"
+ANSWERED_AS: Final = "spanledger.model_answered_as"
+"""Where a gateway's words for a model are put: they may be names that its operator gave. Texts read them from there."""
+
+HELPERS: Final = frozenset((*TOTAL, *UNCACHED, STARTED_MS_AGO, ELSEWHERE, ASKED_AS, ANSWERED_AS))
 """Keys that no column holds, but which decide what one says."""

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from spanledger.processors.dialects.dialect import FIRST_CHUNK_MS, INCLUSIVE, NOISE, STARTED_MS_AGO, Dialect
+from spanledger.processors.dialects.dialect import FIRST_CHUNK_MS, INCLUSIVE, NOISE, PLAN, STARTED_MS_AGO, Dialect
 from spanledger.processors.dialects.official import DETAILS
 
 _GEMINI_EVENT_WORDS: Final = {
@@ -15,6 +15,7 @@ _GEMINI_EVENT_WORDS: Final = {
     "function_name": "gen_ai.tool.name",
     "agent_name": "gen_ai.agent.name",
     "duration_ms": STARTED_MS_AGO,
+    "auth_type": PLAN,
 }
 
 GEMINI_CLI: Final = (

@@ -2,7 +2,7 @@
 
 import pytest
 
-from spanledger.processors.price_variants import STANDARD, find_variant
+from spanledger.processors.pricing.variants import STANDARD, find_variant
 
 
 @pytest.mark.parametrize(

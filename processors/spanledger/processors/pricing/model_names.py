@@ -5,10 +5,10 @@ wins, as in `genai_prices`. What the literal clauses say is kept in a dictionary
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from genai_prices.types import (
     ClauseAnd,
@@ -27,8 +27,13 @@ _ARN: Final = re.compile(r"^arn:aws[^:]*:bedrock:[^:]*:[^:]*:(?P<kind>[^/]+)/(?P
 _NAMED_BY_ARN: Final = frozenset({"foundation-model", "inference-profile"})
 """Resources of Bedrock whose ARN ends in the model's id. All others (application profiles, provisioned and custom
 models) hide the model: https://docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles.html"""
+_AT_DATE: Final = re.compile(r"@(?=20\d{6}$)|@(?:default|latest)$")
+"""`claude-opus-4-1@20250805`, as Vertex writes what Anthropic calls `claude-opus-4-1-20250805`."""
 _COMPACT_DATE: Final = re.compile(r"-(20\d\d)(\d\d)(\d\d)(?=[-:]|$)")
 """`gpt-5.2-20251211`, as gateways write what OpenAI calls `gpt-5.2-2025-12-11`."""
+
+ClauseJson: TypeAlias = dict[str, Any]
+"""A clause as the data files of `genai_prices` have it."""
 
 
 class Named(NamedTuple):
@@ -73,8 +78,9 @@ class ModelNames:
 def spellings(name: str) -> Iterator[str]:
     """List the ways to read a model's name, lower-case, the one to try first first.
 
-    As it is; without a resource path; with its date as OpenAI writes dates. Of an ARN only the id at its end counts,
-    and only where the kind of resource promises that it is a model's.
+    As it is; without a resource path; with its date as OpenAI writes dates; with a date behind an `@` as others write
+    it. Of an ARN only the id at its end counts, and only where the kind of resource promises that it is a
+    model's.
     """
     name = name.strip().lower()
     if arn := _ARN.match(name):
@@ -82,7 +88,9 @@ def spellings(name: str) -> Iterator[str]:
             return
         name = arn["id"]
     plain = _RESOURCE_PATH.sub("", name)
-    yield from dict.fromkeys(spelling for spelling in (name, plain, _COMPACT_DATE.sub(_dashed, plain)) if spelling)
+    at_date = _AT_DATE.sub(lambda found: "" if len(found[0]) > 1 else "-", plain)
+    readings = (name, plain, at_date, _COMPACT_DATE.sub(_dashed, plain))
+    yield from dict.fromkeys(spelling for spelling in readings if spelling)
 
 
 def describe(clause: MatchLogic) -> str:
@@ -104,6 +112,39 @@ def describe(clause: MatchLogic) -> str:
             )
         case ClauseOr(or_=parts):
             return " or ".join(map(describe, parts))
+
+
+def clause_to_json(clause: MatchLogic) -> ClauseJson:
+    """Write a clause as the data files of `genai_prices` do: `{"starts_with": "gpt-4o"}`."""
+    match clause:
+        case ClauseAnd(and_=parts):
+            return {"and": [clause_to_json(part) for part in parts]}
+        case ClauseOr(or_=parts):
+            return {"or": [clause_to_json(part) for part in parts]}
+        case _:
+            return dict(vars(clause))
+
+
+def clause_from_json(said: ClauseJson) -> MatchLogic:
+    """Read what `clause_to_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
+    ((kind, value),) = said.items()
+    if kind in _COMPOUND:
+        if not isinstance(value, list):
+            raise TypeError(kind)
+        return _COMPOUND[kind]([clause_from_json(part) for part in value])
+    if not isinstance(value, str):
+        raise TypeError(kind)
+    return _SIMPLE[kind](value)
+
+
+_COMPOUND: Final[Mapping[str, Callable[[list[MatchLogic]], MatchLogic]]] = {"and": ClauseAnd, "or": ClauseOr}
+_SIMPLE: Final[Mapping[str, Callable[[str], MatchLogic]]] = {
+    "equals": ClauseEquals,
+    "starts_with": ClauseStartsWith,
+    "ends_with": ClauseEndsWith,
+    "contains": ClauseContains,
+    "regex": ClauseRegex,
+}
 
 
 def _choices(clause: MatchLogic) -> Iterator[MatchLogic]:

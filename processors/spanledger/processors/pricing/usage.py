@@ -40,18 +40,20 @@ class Usage:
     output_audio: Integers
     output_image: Integers
     web_searches: Integers
+    audio_seconds: Integers
     missing: Mask
     impossible: Mask
     overlap_unsaid: Mask
 
 
-def read_usage(batch: Batch) -> Usage:
-    """Read the counts of a batch and check them.
+def read_usage(batch: Batch, audio_seconds_min: Integers | None = None) -> Usage:
+    """Read the counts of a batch and check them; of audio at least `audio_seconds_min` are charged, if any.
 
     All cache writes default to those of a known lifetime, all audio to the cached audio. The prompt's size is needed
-    always; the output's is not (embeddings have none, a failed call may have none) unless parts of it are said. A
-    record that says it is incomplete is believed: a stream that was left early reports fewer tokens than are billed.
-    Reasoning above the output is impossible: it proves an output without reasoning, which would be priced too low.
+    always, or how long it takes to listen to; the output's is not (embeddings have none, a failed call may have none)
+    unless parts of it are said. A record that says it is incomplete is believed: a stream that was left early reports
+    fewer tokens than are billed. Reasoning above the output is impossible: it proves an output without reasoning, which
+    would be priced too low.
     """
     input_tokens, input_said = _counts(batch, "input_tokens")
     cache_read, _ = _counts(batch, "cache_read_tokens")
@@ -66,12 +68,15 @@ def read_usage(batch: Batch) -> Usage:
     output_audio, _ = _counts(batch, "output_audio_tokens")
     output_image, _ = _counts(batch, "output_image_tokens")
     web_searches, _ = _counts(batch, "web_searches")
+    audio_seconds, audio_seconds_said = _counts(batch, "audio_seconds")
 
+    if audio_seconds_min is not None and audio_seconds_min.any():
+        audio_seconds = np.where(audio_seconds > 0, np.maximum(audio_seconds, audio_seconds_min), audio_seconds)
     counts = np.stack(
         (
             *(input_tokens, cache_read, cache_write, cache_write_5m, cache_write_1h),
             *(input_audio, cache_read_audio, input_image),
-            *(output, reasoning, output_audio, output_image, web_searches),
+            *(output, reasoning, output_audio, output_image, web_searches, audio_seconds),
         )
     )
     absurd = (counts.min(axis=0) < 0) | (counts.max(axis=0) > COUNT_MAX)
@@ -93,7 +98,8 @@ def read_usage(batch: Batch) -> Usage:
         output_audio=output_audio,
         output_image=output_image,
         web_searches=web_searches,
-        missing=incomplete | ~input_said | (~output_said & output_parts_only),
+        audio_seconds=audio_seconds,
+        missing=incomplete | ~(input_said | audio_seconds_said) | (~output_said & output_parts_only),
         impossible=absurd
         | (cache_read + cache_write > input_tokens)
         | (cache_write_5m + cache_write_1h > cache_write)

@@ -1,0 +1,123 @@
+"""A catalogue as bytes: to keep it in the ledger, to keep it on disk between two starts, and to give it an identity."""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from datetime import date
+from fractions import Fraction
+from typing import Any, Final, TypeAlias
+
+from spanledger.processors.pricing.catalogue import Catalogue, CatalogueError
+from spanledger.processors.pricing.conditions import Condition
+from spanledger.processors.pricing.model_names import ModelNames, clause_from_json, clause_to_json
+from spanledger.processors.pricing.price_rows import PriceRow
+
+Json: TypeAlias = Any
+"""What `json` makes of a document."""
+
+FORMAT: Final = 1
+"""Counted up when an older version could not read the document any more."""
+MAGIC: Final = b"spanledger catalogue "
+
+_ID_LENGTH: Final = 16
+_DATES: Final = ("valid_from", "valid_to", "checked_on", "verified_until", "known_from")
+
+
+def identified(catalogue: Catalogue) -> Catalogue:
+    """Give a catalogue the id of its content: the hash of all that decides on a price. `source` is no part of it."""
+    return replace(catalogue, id=hashlib.sha256(_text(_document(catalogue))).hexdigest()[:_ID_LENGTH])
+
+
+def dump(catalogue: Catalogue) -> bytes:
+    """Write a catalogue as compressed bytes that `load` reads."""
+    document = {"id": catalogue.id, "source": catalogue.source, **_document(catalogue)}
+    return MAGIC + b"%d\n" % FORMAT + zlib.compress(_text(document))
+
+
+def load(content: bytes, name: str = "the catalogue") -> Catalogue:
+    """Read what `dump` wrote; `name` tells people what is read.
+
+    Raises CatalogueError for what was cut off, changed, or written by a newer version.
+    """
+    head, newline, _ = content[: len(MAGIC) + 10].partition(b"\n")
+    if not head.startswith(MAGIC) or not newline:
+        raise CatalogueError(f"{name} is no catalogue of Spanledger; give the file that it wrote")
+    number = head.removeprefix(MAGIC)
+    if not number.isdigit() or int(number) > FORMAT:
+        said = number.decode("ascii", "replace")
+        raise CatalogueError(f"{name} is of format {said}, newer than {FORMAT}, which is read here: update Spanledger")
+    try:
+        document = json.loads(zlib.decompress(content[len(head) + 1 :]))
+        catalogue = _catalogue(document)
+    except (zlib.error, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise CatalogueError(f"{name} is cut off or damaged ({error}); get it again") from error
+    if identified(catalogue).id != catalogue.id:
+        raise CatalogueError(f"{name} was changed: its content is not that of {catalogue.id}; get it again")
+    return catalogue
+
+
+def _text(document: Json) -> bytes:
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _document(catalogue: Catalogue) -> dict[str, Json]:
+    return {
+        "rows": [_row_to_json(row) for row in catalogue.rows],
+        "names": {
+            provider: [
+                [key, clause_to_json(clause)] for key, clause in zip(names.model_keys, names.clauses, strict=True)
+            ]
+            for provider, names in catalogue.names.items()
+        },
+        "lenders": {provider: list(lenders) for provider, lenders in catalogue.lenders.items()},
+        "lent_variants": {provider: list(variants) for provider, variants in catalogue.lent_variants.items()},
+        "providers": dict(catalogue.providers),
+        "passing_on": sorted(catalogue.passing_on),
+        "conditions": [_condition_to_json(condition) for condition in catalogue.conditions],
+        "audio_seconds_min": dict(catalogue.audio_seconds_min),
+    }
+
+
+def _catalogue(document: Mapping[str, Json]) -> Catalogue:
+    return Catalogue(
+        id=document["id"],
+        source=document["source"],
+        rows=tuple(_row_from_json(row) for row in document["rows"]),
+        names={provider: _names_from_json(names) for provider, names in document["names"].items()},
+        lenders={provider: tuple(lenders) for provider, lenders in document["lenders"].items()},
+        lent_variants={provider: tuple(variants) for provider, variants in document["lent_variants"].items()},
+        providers=document["providers"],
+        passing_on=frozenset(document["passing_on"]),
+        conditions=tuple(_condition_from_json(condition) for condition in document["conditions"]),
+        audio_seconds_min=document["audio_seconds_min"],
+    )
+
+
+def _row_to_json(row: PriceRow) -> list[Json]:
+    return [value.isoformat() if isinstance(value, date) else value for value in row]
+
+
+def _row_from_json(values: list[Json]) -> PriceRow:
+    said = dict(zip(PriceRow._fields, values, strict=True))
+    said |= {name: date.fromisoformat(said[name]) for name in _DATES if said.get(name)}
+    said["weekdays"] = None if said["weekdays"] is None else tuple(said["weekdays"])
+    said["rates"] = tuple(said["rates"])
+    return PriceRow(**said)
+
+
+def _names_from_json(names: list[Json]) -> ModelNames:
+    return ModelNames(tuple(key for key, _ in names), tuple(clause_from_json(clause) for _, clause in names))
+
+
+def _condition_to_json(condition: Condition) -> dict[str, Json]:
+    said = {one.name: getattr(condition, one.name) for one in fields(condition) if one.init}
+    said |= {name: said[name].isoformat() for name in _DATES if said.get(name)}
+    return said | {"factor": str(condition.factor)}
+
+
+def _condition_from_json(said: dict[str, Json]) -> Condition:
+    dates = {name: date.fromisoformat(said[name]) for name in _DATES if said.get(name)}
+    lists = {"models": tuple(said["models"]), "values": tuple(said["values"])}
+    return Condition(**said | dates | lists | {"factor": Fraction(said["factor"])})

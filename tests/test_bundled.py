@@ -1,0 +1,44 @@
+"""The catalogue of the program is compiled once and kept; a file that is broken is made anew."""
+
+from pathlib import Path
+
+import pytest
+
+from spanledger.processors.pricing import bundled
+from spanledger.processors.pricing.bundled import bundled_catalogue
+from tests.price_calls import CATALOGUE
+
+
+def kept(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir())
+
+
+def test_what_was_compiled_is_kept_and_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "cache"
+    assert bundled_catalogue(folder).id == CATALOGUE.id
+    (file,) = kept(folder)
+    assert file.name.startswith("catalogue-")
+    monkeypatch.setattr(bundled, "compile_catalogue", None)
+    assert bundled_catalogue(folder).id == CATALOGUE.id
+
+
+@pytest.mark.parametrize("content", [b"", b"broken", b"spanledger catalogue 9\n"])
+def test_a_file_that_cannot_be_read_is_made_anew(tmp_path: Path, content: bytes) -> None:
+    bundled_catalogue(tmp_path)
+    (file,) = kept(tmp_path)
+    whole = file.read_bytes()
+    file.write_bytes(content)
+    assert bundled_catalogue(tmp_path).id == CATALOGUE.id
+    assert file.read_bytes() == whole
+
+
+def test_other_inputs_are_kept_in_a_file_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundled_catalogue(tmp_path)
+    monkeypatch.setattr(bundled, "version", lambda package: "0.0.1")
+    bundled_catalogue(tmp_path)
+    assert len(kept(tmp_path)) == 2
+
+
+def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    assert bundled_catalogue(tmp_path / "cache").id == CATALOGUE.id
