@@ -158,9 +158,22 @@ def test_a_report_is_what_the_command_prints(api: Api) -> None:
     assert wrong.json()["error"].startswith("A report cannot be grouped by 'nope'")
 
 
+def test_a_view_is_what_the_command_prints(api: Api) -> None:
+    answer = api.client.get("/api/v1/report/blocks", params={"since": "2026-01", "timezone": "Europe/Vienna"})
+    assert answer.status_code == 200
+    made = answer.json()
+    assert (made["view"], made["by"], made["timezone"]) == ("blocks", ["service"], "Europe/Vienna")
+    assert made["rows"][0]["started_at"] == "2026-01-15T13:00:00+01:00"
+    wrong = api.client.get("/api/v1/report/weather")
+    assert wrong.status_code == 400
+    assert wrong.json()["error"].startswith("There is no report 'weather': there are sessions, blocks,")
+
+
 def test_the_api_describes_itself(serve: Callable[..., Api], tmp_path: Path) -> None:
     described = serve(with_key(tmp_path)[0]).client.get("/api/v1/openapi.json").json()
-    assert set(described["paths"]) == {"/api/v1/sql", "/api/v1/report", "/api/v1/reconcile"}
+    assert set(described["paths"]) == {
+        "/api/v1/sql", "/api/v1/report", "/api/v1/report/{view}", "/api/v1/reconcile",
+    }  # fmt: skip
     assert described["info"]["title"] == "Spanledger"
 
 

@@ -58,6 +58,7 @@ def test_a_report_is_daily_with_an_exact_total(reader: Reader) -> None:
         "output_tokens": 5,
         "reasoning_tokens": None,
         "cost_usd": "3.500000000001",
+        "cost_by_basis": {},
         "priced": 3,
         "unpriced": 2,
         "unpriced_why": {"missing_usage": 1, "unknown_model": 1},
@@ -89,6 +90,12 @@ def test_the_hour_that_comes_twice_is_two_hours(tmp_path: Path) -> None:
 def test_weeks_begin_on_monday_and_months_are_months(reader: Reader) -> None:
     assert [group["week"] for group in compute(reader, asked("week"))["groups"]] == ["2026-01-12"]
     assert [group["month"] for group in compute(reader, asked("month"))["groups"]] == ["2026-01"]
+
+
+def test_weeks_begin_on_another_day_where_that_is_asked_for(reader: Reader) -> None:
+    assert [group["week"] for group in compute(reader, asked("week", week_begins="Sunday"))["groups"]] == ["2026-01-11"]
+    friday = compute(reader, asked("week", week_begins="friday"))["groups"]
+    assert [group["week"] for group in friday] == ["2026-01-09", "2026-01-16"]
 
 
 def test_by_several_columns_the_dearest_comes_first_and_the_unknown_last(reader: Reader) -> None:
@@ -127,6 +134,7 @@ def test_the_time_between_is_what_is_counted(reader: Reader) -> None:
         ({"since": "soon"}, "'soon' is no time"),
         ({"since": "2026-02", "until": "2026-01"}, "The report would be empty: it ends before it begins."),
         ({"timezone": "Nowhere"}, "There is no time zone 'Nowhere'"),
+        ({"week_begins": "Mo"}, "There is no weekday 'Mo': write one of monday, tuesday, "),
     ],
 )  # fmt: skip
 def test_what_cannot_be_reported_is_said(parameters: dict[str, str], sentence: str) -> None:
@@ -162,10 +170,10 @@ def test_an_empty_report_says_so(reader: Reader) -> None:
 def test_csv_is_one_line_per_group_with_exact_amounts(reader: Reader) -> None:
     assert report_csv(compute(reader, asked("provider,user"))).splitlines() == [
         "provider,user,calls,input_tokens,cache_read_tokens,cache_write_tokens,output_tokens,reasoning_tokens,cost_usd,"
-        "priced,unpriced,errors",
-        "openai,ada,3,200,,,5,,2.000000000001,2,1,0",
-        "openai,bob,1,100,,,,,1.500000000000,1,0,1",
-        "acme,,1,7,,,,,,0,1,0",
+        "priced,unpriced,errors,cost_basis",
+        "openai,ada,3,200,,,5,,2.000000000001,2,1,0,",
+        "openai,bob,1,100,,,,,1.500000000000,1,0,1,",
+        "acme,,1,7,,,,,,0,1,0,",
     ]
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final, Protocol, cast
 
 from spanledger.cli.failures import Failed, WrongUse
-from spanledger.dashboards.documents import Document, Json, Report, sentence
+from spanledger.dashboards.documents import Document, Json, Report, View, sentence
 from spanledger.storage.errors import LedgerError, LedgerInUse
 
 if TYPE_CHECKING:
@@ -35,8 +35,13 @@ class Source(Protocol):
     def sql(self, statement: str, rows_max: int) -> Document:
         """The rows of one statement. Raises Failed or LedgerError."""
 
-    def report(self, by: str, since: str | None, until: str | None, timezone: str) -> Report:
+    def report(
+        self, by: str, since: str | None, until: str | None, timezone: str, week_begins: str = "monday"
+    ) -> Report:
         """A report, asked for as people write it. Raises WrongUse, Failed or LedgerError."""
+
+    def view(self, name: str, wanted: Mapping[str, str | None]) -> View:
+        """A view of a report, asked for the same way: parameter of `views.asked_of` → text. Raises as `report` does."""
 
     def reconcile(self, by: str, since: str | None, until: str | None) -> "Reconciliation":
         """A reconciliation, asked for the same way. Raises WrongUse, Failed or LedgerError."""
@@ -91,16 +96,37 @@ class Folder:
             found = run(statement, reader, rows_max)
         return document(found.table, truncated=found.truncated)
 
-    def report(self, by: str, since: str | None, until: str | None, timezone: str) -> Report:
+    def report(
+        self, by: str, since: str | None, until: str | None, timezone: str, week_begins: str = "monday"
+    ) -> Report:
         """A report."""
         from spanledger.dashboards.report import ReportError, asked, compute
 
         try:
-            wanted = asked(by, since, until, timezone)
+            wanted = asked(by, since, until, timezone, week_begins=week_begins)
         except ReportError as error:
             raise WrongUse(str(error)) from error
         with self._ledger.reader() as reader:
             return compute(reader, wanted)
+
+    def view(self, name: str, wanted: Mapping[str, str | None]) -> View:
+        """A view of a report."""
+        from spanledger.dashboards.report import ReportError
+        from spanledger.dashboards.views import asked_of, compute
+
+        try:
+            read = asked_of(
+                name,
+                wanted.get("by"),
+                wanted.get("since"),
+                wanted.get("until"),
+                wanted.get("timezone") or "UTC",
+                week_begins=wanted.get("week_begins") or "monday",
+            )
+            with self._ledger.reader() as reader:
+                return compute(reader, name, read)
+        except ReportError as error:
+            raise WrongUse(str(error)) from error
 
     def reconcile(self, by: str, since: str | None, until: str | None) -> "Reconciliation":
         """A reconciliation."""
@@ -130,10 +156,16 @@ class Server:
         """The rows of one statement."""
         return cast(Document, self._ask("/api/v1/sql", {"sql": statement, "limit": rows_max}))
 
-    def report(self, by: str, since: str | None, until: str | None, timezone: str) -> Report:
+    def report(
+        self, by: str, since: str | None, until: str | None, timezone: str, week_begins: str = "monday"
+    ) -> Report:
         """A report."""
-        wanted = {"by": by, "since": since, "until": until, "timezone": timezone}
+        wanted = {"by": by, "since": since, "until": until, "timezone": timezone, "week_begins": week_begins}
         return cast(Report, self._ask(f"/api/v1/report?{_query(wanted)}"))
+
+    def view(self, name: str, wanted: Mapping[str, str | None]) -> View:
+        """A view of a report."""
+        return cast(View, self._ask(f"/api/v1/report/{urllib.parse.quote(name, safe='')}?{_query(wanted)}"))
 
     def reconcile(self, by: str, since: str | None, until: str | None) -> "Reconciliation":
         """A reconciliation."""

@@ -15,6 +15,7 @@ from starlette.responses import Response
 
 from spanledger.dashboards import reconcile as reconciliations
 from spanledger.dashboards import report as reports
+from spanledger.dashboards import views
 from spanledger.dashboards.csv_text import csv
 from spanledger.dashboards.documents import sentence
 from spanledger.dashboards.guard import Guard, Keys, answer
@@ -76,11 +77,26 @@ def create_app(
         since: Annotated[str | None, Query(description="From: 2026-01-31, 2026-01, 24h, 7d, 2w.")] = None,
         until: Annotated[str | None, Query(description="Until; a date is included.")] = None,
         timezone: Annotated[str, Query(description="Where days begin: an IANA name.")] = "UTC",
+        week_begins: Annotated[str, Query(description="The day that weeks begin on.")] = "monday",
     ) -> Response:
         """Answer what `spanledger report --json` prints."""
-        wanted = reports.asked(by, since, until, timezone)
+        wanted = reports.asked(by, since, until, timezone, week_begins=week_begins)
         with ledger.reader(time_limit_s=reports.TIME_LIMIT_S) as reader:
             return answer(reports.compute(reader, wanted))
+
+    @app.get("/api/v1/report/{view}", summary="Sessions, blocks, active time, tools, quotas or hours.")
+    def report_view(
+        view: str,
+        by: Annotated[str | None, Query(description="Columns to group by; commas.")] = None,
+        since: Annotated[str | None, Query(description="From: 2026-01-31, 2026-01, 24h, 7d, 2w.")] = None,
+        until: Annotated[str | None, Query(description="Until; a date is included.")] = None,
+        timezone: Annotated[str, Query(description="Where days begin: an IANA name.")] = "UTC",
+        week_begins: Annotated[str, Query(description="The day that weeks begin on.")] = "monday",
+    ) -> Response:
+        """Answer what `spanledger report VIEW --json` prints."""
+        wanted = views.asked_of(view, by, since, until, timezone, week_begins=week_begins)
+        with ledger.reader(time_limit_s=reports.TIME_LIMIT_S) as reader:
+            return answer(views.compute(reader, view, wanted))
 
     @app.get("/api/v1/reconcile", summary="What metrics saw of usage that calls do not tell of, and the reverse.")
     def reconcile(

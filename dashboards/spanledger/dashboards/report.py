@@ -4,7 +4,7 @@ Everything is exact: token counts are integers, money is Decimal until it is tex
 groups. What no call says is None, never 0.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 
-from spanledger.dashboards.documents import TOKENS, Json, Measures, Report, UnpricedModel
-from spanledger.dashboards.periods import PeriodError, period, zone
+from spanledger.dashboards.documents import COST_BASES, TOKENS, Json, Measures, Report, UnpricedModel
+from spanledger.dashboards.periods import PeriodError, period, week_shift, zone
 from spanledger.dashboards.render import values
 from spanledger.storage.questions import GROUPS, TIME_GROUPS, question, spend
 from spanledger.storage.sandbox import Reader
@@ -24,8 +24,8 @@ TIME_LIMIT_S: Final = 60.0
 """A report over years takes seconds, not minutes; beyond this something is wrong."""
 
 _MEASURED: Final = frozenset({*TOKENS, "cost_usd"})
-_BEGINNING: Final = datetime(1, 1, 2, tzinfo=UTC)
-_END: Final = datetime(9999, 12, 30, tzinfo=UTC)
+BEGINNING: Final = datetime(1, 1, 2, tzinfo=UTC)
+END: Final = datetime(9999, 12, 30, tzinfo=UTC)
 
 
 class ReportError(ValueError):
@@ -34,12 +34,28 @@ class ReportError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a report is asked for: the columns of its groups, and from when (included) until when (excluded)."""
+    """What a report is asked for: the columns of its groups, and from when (included) until when (excluded).
+
+    Weeks begin `week_shift` days before Monday.
+    """
 
     by: tuple[str, ...]
     since: datetime | None
     until: datetime | None
     timezone: ZoneInfo
+    week_shift: int
+    now: datetime
+
+    @property
+    def between(self) -> dict[str, object]:
+        """The parameters of a question that is bounded by time."""
+        return {"since": self.since or BEGINNING, "until": self.until or END}
+
+    @property
+    def zoned(self) -> dict[str, object]:
+        """The parameters of a question that is grouped by time, where it is."""
+        zoned: dict[str, object] = {"timezone": self.timezone.key} if set(self.by) & set(TIME_GROUPS) else {}
+        return zoned | ({"week_shift": self.week_shift} if "week" in self.by else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,14 +70,16 @@ def asked(
     until: str | None = None,
     timezone: str = "UTC",
     now: datetime | None = None,
+    week_begins: str = "monday",
+    groups: Collection[str] = GROUPS,
 ) -> Asked:
     """Read a report's parameters as people write them. Raises ReportError.
 
-    `by` names columns of `calls` or of questions.GROUPS, with commas; a date in `until` is included.
+    `by` names columns of `calls` or of `groups`, with commas; a date in `until` is included.
     """
     names = tuple(name.strip() for name in by.split(","))
     for name in names:
-        if name not in GROUPS or name in _MEASURED:
+        if name not in groups or name in _MEASURED:
             raise ReportError(
                 f"A report cannot be grouped by {name[:60]!r}: name columns of calls, or hour, day, week, month, "
                 "model, user, session, service, provider, app, team."
@@ -73,21 +91,20 @@ def asked(
         local = zone(timezone)
         first = period(since, local, now)[0] if since else None
         last = period(until, local, now)[1] if until else None
+        shift = week_shift(week_begins)
     except PeriodError as error:
         raise ReportError(str(error)) from error
     if first and last and first >= last:
         raise ReportError("The report would be empty: it ends before it begins.")
-    return Asked(names, first, last, local)
+    return Asked(names, first, last, local, shift, now)
 
 
 def compute(reader: Reader, wanted: Asked) -> Report:
     """Make the report. Raises LedgerError."""
-    between: dict[str, object] = {"since": wanted.since or _BEGINNING, "until": wanted.until or _END}
-    zoned: dict[str, object] = {"timezone": wanted.timezone.key} if set(wanted.by) & set(TIME_GROUPS) else {}
-    table = reader.query(spend(wanted.by), between | zoned)
+    table = reader.query(spend(wanted.by), wanted.between | wanted.zoned)
     groups = sorted(_groups(table, wanted), key=lambda group: _order(group, wanted.by))
     total = _sum(group.measures for group in groups)
-    unpriced = reader.query(question("unpriced_models"), between) if total["unpriced"] else None
+    unpriced = reader.query(question("unpriced_models"), wanted.between) if total["unpriced"] else None
     return Report(
         by=list(wanted.by),
         since=wanted.since.isoformat() if wanted.since else None,
@@ -115,16 +132,19 @@ def _local_hours(column: pa.ChunkedArray, local: ZoneInfo) -> list[Json]:
 
 
 def _measures(row: dict[str, object]) -> Measures:
-    """A row of the question `spend`: money as text, the map of reasons as an object."""
+    """A row of the question `spend`: money as text, the map of reasons and the amounts by basis as objects."""
+    by_basis = {basis: cast(Decimal | None, row.pop(f"{basis}_usd")) for basis in COST_BASES}
     cost = cast(Decimal | None, row["cost_usd"])
     why = dict(sorted(cast("list[tuple[str, int]] | None", row["unpriced_why"]) or ()))
-    return cast(Measures, row | {"cost_usd": _text(cost), "unpriced_why": why})
+    known = {"cost_by_basis": {basis: _text(amount) for basis, amount in by_basis.items() if amount is not None}}
+    return cast(Measures, row | {"cost_usd": _text(cost), "unpriced_why": why} | known)
 
 
 def _sum(parts: Iterable[Measures]) -> Measures:
     calls = priced = unpriced = errors = 0
     tokens: dict[str, int | None] = dict.fromkeys(TOKENS)
     cost: Decimal | None = None
+    by_basis: dict[str, Decimal] = {}
     why: dict[str, int] = {}
     for part in parts:
         calls += part["calls"]
@@ -136,9 +156,12 @@ def _sum(parts: Iterable[Measures]) -> Measures:
                 tokens[name] = (tokens[name] or 0) + count
         if part["cost_usd"] is not None:
             cost = (cost or Decimal(0)) + Decimal(part["cost_usd"])
+        for basis, amount in part["cost_by_basis"].items():
+            by_basis[basis] = by_basis.get(basis, Decimal(0)) + Decimal(amount)
         for reason, count in part["unpriced_why"].items():
             why[reason] = why.get(reason, 0) + count
-    counted: dict[str, object] = {"calls": calls, **tokens, "cost_usd": _text(cost)}
+    bases = {basis: _text(by_basis[basis]) for basis in COST_BASES if basis in by_basis}
+    counted: dict[str, object] = {"calls": calls, **tokens, "cost_usd": _text(cost), "cost_by_basis": bases}
     known: dict[str, object] = {"priced": priced, "unpriced": unpriced, "unpriced_why": dict(sorted(why.items()))}
     return cast(Measures, counted | known | {"errors": errors})
 

@@ -1,14 +1,14 @@
 """A report as a table for people and as CSV for spreadsheets."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Final, cast
 
 from rich.console import Console
 
 from spanledger.dashboards.csv_text import csv
-from spanledger.dashboards.documents import TOKENS, Column, Json, Measures, Report
-from spanledger.dashboards.tables import Grid, printable, show, show_usd
+from spanledger.dashboards.documents import COST_BASES, TOKENS, Column, Json, Measures, Report
+from spanledger.dashboards.tables import LABEL_MAX, Grid, printable, shortened, show, show_costs, show_count, show_usd
 
 _HEADINGS: Final = {
     "input_tokens": "input",
@@ -16,6 +16,14 @@ _HEADINGS: Final = {
     "cache_write_tokens": "cache write",
     "output_tokens": "output",
     "reasoning_tokens": "reasoning",
+}
+
+PLAN_BASIS: Final = "api_equivalent"
+
+_BASES: Final = {
+    "billed": "what was billed",
+    "estimated": "estimated from the price list",
+    "api_equivalent": "what calls that a plan has paid for would have cost at list price (*)",
 }
 
 _REASONS: Final = {
@@ -28,23 +36,59 @@ _REASONS: Final = {
 
 
 def show_report(report: Report, console: Console) -> None:
-    """Write a report as a table with its total, and below how much of it is priced."""
+    """Write a report as a table with its total, and below how much of it is priced, and what kind of amounts these are.
+
+    On a narrow terminal numbers are shortened first, then the less important columns are left out.
+    """
     every = [*(cast(Measures, group) for group in report["groups"]), report["total"]]
     # A column that no call says anything of only takes room; the cost always stands there.
-    tokens = [name for name in TOKENS if any(_count(one, name) for one in every)]
-    costs = show_usd([None if one["cost_usd"] is None else Decimal(one["cost_usd"]) for one in every])
-    cells = [
-        [f"{one['calls']:,}", *(_number(_count(one, name)) for name in tokens), cost, _unpriced(one), _errors(one)]
-        for one, cost in zip(every, costs, strict=True)
+    tokens = [name for name in TOKENS if any(_count(one, name) is not None for one in every)]
+    narrower = [
+        _grid(report, every, [name for name in tokens if name in kept], short=True, cut=cut)
+        for cut in (False, True)
+        for kept in (
+            TOKENS,
+            ("input_tokens", "cache_read_tokens", "output_tokens"),
+            ("input_tokens", "output_tokens"),
+            (),
+        )
     ]
-    labels = [[_label(group[name]) for name in report["by"]] for group in report["groups"]]
-    header = [*report["by"], "calls", *(_HEADINGS[name] for name in tokens), "cost (USD)", "unpriced", "errors"]
-    rows = [[*label, *line] for label, line in zip(labels, cells[:-1], strict=True)]
-    total = ["total", *[""] * (len(report["by"]) - 1), *cells[-1]]
-    numbers = set(range(len(report["by"]), len(header))) - {len(header) - 2}
-    show(Grid(header, rows, numbers, total), console)
+    show(_grid(report, every, tokens, short=False), console, *narrower)
     for sentence in coverage(report):
         console.file.write(f"{sentence}\n")
+
+
+def _grid(report: Report, every: Sequence[Measures], tokens: Sequence[str], *, short: bool, cut: bool = False) -> Grid:
+    """The table; `short` has shortened numbers, and of the unpriced calls only how many; `cut` has shortened names."""
+    number = _short if short else _number
+    costs = show_costs(
+        [
+            (_dollars(one["cost"] if "currency" in report else one["cost_usd"]), PLAN_BASIS in one["cost_by_basis"])
+            for one in every
+        ]
+    )
+    columns = [
+        ("calls", [number(one["calls"]) for one in every]),
+        *((_HEADINGS[name], [number(_count(one, name)) for one in every]) for name in tokens),
+        (f"cost ({report.get('currency', 'USD')})", costs),
+    ]
+    right = set(range(len(report["by"]), len(report["by"]) + len(columns)))
+    if short and not cut:
+        right |= {max(right) + 1, max(right) + 2}
+        columns.append(("unpriced", [number(one["unpriced"]) if one["unpriced"] else "" for one in every]))
+    elif not short:
+        right.add(max(right) + 2)
+        columns.append(("unpriced", [_unpriced(one) for one in every]))
+    if not cut:
+        columns.append(("errors", [_errors(one) for one in every]))
+    lines = [list(line) for line in zip(*(cells for _, cells in columns), strict=True)]
+    labels = [
+        [shortened(_label(group[name]), LABEL_MAX) if cut else _label(group[name]) for name in report["by"]]
+        for group in report["groups"]
+    ]
+    rows = [[*label, *line] for label, line in zip(labels, lines[:-1], strict=True)]
+    total = ["total", *[""] * (len(report["by"]) - 1), *lines[-1]]
+    return Grid([*report["by"], *(heading for heading, _ in columns)], rows, right, total)
 
 
 def coverage(report: Report) -> Iterator[str]:
@@ -58,6 +102,7 @@ def coverage(report: Report) -> Iterator[str]:
         yield f"Priced: {report['priced_percent']:g} % ({total['priced']:,} of {whole:,} calls)."
     if failed := total["calls"] - whole:
         yield f"Nothing to price: {_calls(failed)} that failed, without a token count."
+    yield from bases(total["cost_by_basis"])
     if not total["unpriced"]:
         return
     for one in report["unpriced_models"]:
@@ -67,12 +112,34 @@ def coverage(report: Report) -> Iterator[str]:
     yield "The cost is without these calls. To see all of them: spanledger report --by provider,model,price_status"
 
 
+def bases(amounts: Mapping[str, str]) -> Iterator[str]:
+    """What kinds of amounts a cost adds up, in sentences."""
+    known = [basis for basis in COST_BASES if basis in amounts]
+    if len(known) == 1:
+        yield f"The cost is {_BASES[known[0]]}."
+        return
+    for basis, usd in zip(known, show_usd([Decimal(amounts[basis]) for basis in known]), strict=True):
+        yield f"Of the cost, {usd} USD is {_BASES[basis]}."
+
+
 def report_csv(report: Report) -> str:
     """One line per group, and no total: a spreadsheet makes its own."""
     measures = ("calls", *TOKENS, "cost_usd", "priced", "unpriced", "errors")
     columns = [Column(name=name, type="VARCHAR") for name in report["by"]]
     columns += [Column(name=name, type="DECIMAL" if name == "cost_usd" else "BIGINT") for name in measures]
-    return csv(columns, report["groups"])
+    columns.append(Column(name="cost_basis", type="VARCHAR"))
+    kinds: list[dict[str, Json]] = [
+        {"cost_basis": ",".join(cast(Measures, group)["cost_by_basis"]) or None} for group in report["groups"]
+    ]
+    rows = [group | kind for group, kind in zip(report["groups"], kinds, strict=True)]
+    if "currency" not in report:
+        return csv(columns, rows)
+    columns += [Column(name="cost", type="DECIMAL"), Column(name="currency", type="VARCHAR")]
+    return csv(columns, [row | {"currency": report["currency"]} for row in rows])
+
+
+def _dollars(amount: str | None) -> Decimal | None:
+    return None if amount is None else Decimal(amount)
 
 
 def _calls(count: int) -> str:
@@ -90,6 +157,10 @@ def _count(measures: Measures, name: str) -> int | None:
 
 def _number(count: int | None) -> str:
     return "-" if count is None else f"{count:,}"
+
+
+def _short(count: int | None) -> str:
+    return "-" if count is None else show_count(count)
 
 
 def _errors(measures: Measures) -> str:

@@ -14,7 +14,18 @@ from rich.text import Text
 DECIMALS_MAX: Final = 6
 """A millionth of a dollar; the rest is in --json."""
 
+LABEL_MAX: Final = 16
+"""Characters of a name that tell one from another well enough on a narrow terminal."""
+
+COUNT_MAX: Final = 10_000
+"""From here on a count is shortened where room is scarce."""
+
+SHORT_S: Final = 59.95
+"""From here on a duration has minutes."""
+
 _GAP: Final = "  "
+_GAP_DRAWN: Final = 3
+"""Cells between two columns of a drawn table."""
 
 
 @dataclass(frozen=True)
@@ -27,18 +38,65 @@ class Grid:
     total: Sequence[str] | None = None
 
 
-def show(grid: Grid, console: Console) -> None:
-    """Write a table; one that is wider than the terminal becomes a list of records."""
-    lines = [grid.header, *grid.rows, *([grid.total] if grid.total else [])]
-    safe = [[printable(cell) for cell in line] for line in lines]
-    widths = [max(cell_len(line[at]) for line in safe) for at in range(len(grid.header))]
+def show(grid: Grid, console: Console, *narrower: Grid) -> None:
+    """Write a table; if it is wider than the terminal the first of `narrower` that fits, else a list of records."""
     if not console.is_terminal:
+        safe, widths = _measured(grid)
         for line in safe:
             console.file.write(_plain_line(line, widths, grid.right) + "\n")
-    elif grid.rows and sum(widths) + 3 * len(widths) > console.width:
-        _show_records(safe, console)
-    else:
-        console.print(_drawn(safe, grid))
+        return
+    for candidate in (grid, *narrower):
+        safe, widths = _measured(candidate)
+        if not grid.rows or sum(widths) + _GAP_DRAWN * len(widths) <= console.width:
+            console.print(_drawn(safe, candidate))
+            return
+    _show_records(_measured(grid)[0], console)
+
+
+def show_count(count: int) -> str:
+    """A number that takes little room: 9,999, then 12.3k, 4.5M, 6.7B, with three digits at least."""
+    if abs(count) < COUNT_MAX:
+        return f"{count:,}"
+    for unit, size in (("k", 10**3), ("M", 10**6), ("B", 10**9)):
+        # What rounds up to 1,000 of a unit is 1.0 of the next.
+        if abs(count) < size * 999.95:
+            return f"{count / size:.1f}{unit}"
+    return f"{count / 10**12:,.1f}T"
+
+
+def show_duration(seconds: float) -> str:
+    """How long: 0 s, 0.12 s, 34.5 s, 12 min 34 s, 5 h 06 min, 3 d 04 h."""
+    if not seconds:
+        return "0 s"
+    if seconds < SHORT_S:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    if (whole := round(seconds)) < 3_600:
+        return f"{whole // 60} min {whole % 60:02} s"
+    minutes = round(seconds / 60)
+    if minutes < 48 * 60:
+        return f"{minutes // 60} h {minutes % 60:02} min"
+    hours = round(seconds / 3_600)
+    return f"{hours // 24} d {hours % 24:02} h"
+
+
+def shortened(text: str, cells_max: int) -> str:
+    """The text, cut and with an ellipsis where it is longer."""
+    return text if len(text) <= cells_max else f"{text[: cells_max - 1]}…"
+
+
+def show_costs(amounts: Sequence[tuple[Decimal | None, bool]]) -> list[str]:
+    """Amounts as `show_usd` writes them, with a star behind those that are marked."""
+    texts = show_usd([amount for amount, _ in amounts])
+    if not any(marked for _, marked in amounts):
+        return texts
+    return [f"{text}{'*' if marked else ' '}" for text, (_, marked) in zip(texts, amounts, strict=True)]
+
+
+def _measured(grid: Grid) -> tuple[list[list[str]], list[int]]:
+    """The lines of a table as they can be shown, and how wide its columns are."""
+    lines = [grid.header, *grid.rows, *([grid.total] if grid.total else [])]
+    safe = [[printable(cell) for cell in line] for line in lines]
+    return safe, [max(cell_len(line[at]) for line in safe) for at in range(len(grid.header))]
 
 
 def printable(text: str) -> str:
@@ -96,4 +154,4 @@ def _show_records(lines: Sequence[Sequence[str]], console: Console) -> None:
     for number, line in enumerate(lines[1:], 1):
         console.print(Text(f"── {number} ──", style="dim"))
         for name, cell in zip(names, line, strict=True):
-            console.print(Text(name.ljust(width), style="bold") + Text(f"  {cell}"), soft_wrap=True)
+            console.print(Text.assemble((name.ljust(width), "bold"), f"  {cell}"), soft_wrap=True)
