@@ -19,7 +19,8 @@ from spanledger.processors.dialects.dialect import Dialect
 from spanledger.processors.dialects.operations import BILLABLE, SAYING
 from spanledger.processors.dialects.registry import FAMILIES, UNKNOWN, UNKNOWN_DETAILS
 from spanledger.processors.points_metrics import METRICS
-from spanledger.processors.pricing.bundled import bundled_overlay
+from spanledger.processors.pricing import bundled
+from spanledger.processors.pricing.bundled import bundled_overlay, ship
 from spanledger.processors.reading import RULES
 from spanledger.storage import schema
 
@@ -298,7 +299,8 @@ def with_part(page: str, name: str, text: str) -> str:
 
 
 def main() -> None:
-    """Rewrite every generated part."""
+    """Rewrite every generated part, and the compiled price list that comes with the program."""
+    ship(Path(bundled.__file__).parent)
     for name, (file_name, write) in PARTS.items():
         path = FOLDER / file_name
         page = path.read_text(encoding="utf-8")

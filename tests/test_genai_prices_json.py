@@ -10,9 +10,9 @@ from genai_prices.types import ModelPrice, StartDateConstraint, TieredPrices
 
 from spanledger.processors.pricing.bundled import bundled_overlay
 from spanledger.processors.pricing.catalogue import CatalogueError
+from spanledger.processors.pricing.clauses import clause_of, clause_to_json
 from spanledger.processors.pricing.genai_prices_data import compile_catalogue
 from spanledger.processors.pricing.genai_prices_json import read_providers
-from spanledger.processors.pricing.model_names import clause_to_json
 from tests.price_calls import CATALOGUE
 
 SMALL: list[dict[str, Any]] = [
@@ -71,7 +71,7 @@ def as_json(provider: Any) -> dict[str, Any]:
         "models": [
             {
                 "id": model.id,
-                "match": clause_to_json(model.match),
+                "match": clause_to_json(clause_of(model.match)),
                 "prices": prices(model.prices),
                 "price_variants": [
                     {"when": one.when, "prices": prices(one.prices), "constraint": constraint(one.constraint)}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from spanledger.cli import demo, key, reconcile, report, sql, up
+from spanledger.cli import demo, doctor, key, prices, reconcile, replay, report, reprice, sql, statusline, up
 from spanledger.cli.failures import Failed
 from spanledger.storage.errors import LedgerError
 
@@ -15,7 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-for command in (up, demo, report, reconcile, sql, key):
+for command in (up, replay, doctor, demo, report, statusline, reconcile, sql, prices, reprice, key):
     command.register(app)
 
 
@@ -24,14 +24,16 @@ def spanledger(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version and exit.")] = False,
 ) -> None:
-    """Print the version, or the help where no command is given."""
+    """Without a command: find the logs of this machine, replay what is new, and print the bill."""
     if version:
         from importlib.metadata import version as installed
 
         typer.echo(f"spanledger {installed('spanledger')}")
         raise typer.Exit
     if context.invoked_subcommand is None:
-        typer.echo(context.get_help())
+        from spanledger.cli.first_bill import first_bill
+
+        first_bill()
 
 
 def main() -> None:

@@ -21,6 +21,7 @@ import typer
 
 from spanledger.cli import process
 from spanledger.cli.addresses import Address
+from spanledger.cli.doors import doors
 from spanledger.cli.failures import Failed, WrongUse
 from spanledger.cli.live_book import LiveBook
 from spanledger.cli.price_keeper import PriceKeeper
@@ -148,6 +149,7 @@ def start(settings: Settings, parts: ExitStack, stopping: StopSignal) -> Running
             fallback=create_app(ledger, keys, Unauthenticated),
             ready=lambda: not stopping.received,
             counters=counters,
+            doors=doors(),
         )
         http = HttpServer(app, settings.http.host, settings.http.port, limits, tls)
         parts.callback(grpc.stop, GRACE_S)

@@ -12,6 +12,7 @@ from spanledger.processors.dialects.official import DETAILS, OFFICIAL
 from spanledger.processors.dialects.openinference import OPENINFERENCE
 from spanledger.processors.dialects.openlit import OPENLIT
 from spanledger.processors.dialects.openllmetry import OPENLLMETRY
+from spanledger.processors.dialects.replay import REPLAY
 from spanledger.processors.dialects.vercel import VERCEL
 
 FAMILIES: Final[dict[str, tuple[Dialect, ...]]] = {
@@ -23,6 +24,7 @@ FAMILIES: Final[dict[str, tuple[Dialect, ...]]] = {
     "AI SDK": VERCEL,
     "Gateways": GATEWAYS,
     "Coding agents": AGENTS,
+    "Logs on disk": REPLAY,
 }
 
 UNKNOWN_DETAILS: Final = Dialect(

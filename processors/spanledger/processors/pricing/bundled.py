@@ -1,6 +1,7 @@
 """The catalogue that comes with the program: the installed `genai_prices`, corrected by our overlay.
 
-Compiling takes a third of a second, half of it for importing 1.6 MB of data; what it led to is kept in a file.
+Compiling takes a third of a second, half of it for importing 1.6 MB of data. What it led to comes with the program;
+with another version of the data it is made at the first start, and kept in a file.
 """
 
 import contextlib
@@ -8,16 +9,18 @@ import hashlib
 import os
 from importlib.metadata import version
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Final
 
 from spanledger.processors.pricing.catalogue import Catalogue, CatalogueError
-from spanledger.processors.pricing.catalogue_file import dump, load
-from spanledger.processors.pricing.genai_prices_data import compile_catalogue
+from spanledger.processors.pricing.catalogue_file import FORMAT, dump, load
 from spanledger.processors.pricing.overlay import Overlay, read_overlay
 
 _OVERLAY: Final = "overlay.toml"
 _ID_LENGTH: Final = 16
+SHIPPED: Final = "catalogue.bin"
+SHIPPED_FOR: Final = "catalogue.of"
 
 
 def bundled_overlay() -> Overlay:
@@ -28,18 +31,42 @@ def bundled_overlay() -> Overlay:
 def bundled_catalogue(cache: Path | None = None) -> Catalogue:
     """The prices that come with the program; no network.
 
-    `cache`: a folder in which what was compiled is kept for the next start, by all that it was made of. A file there
-    that cannot be read is made anew, one that cannot be written is done without. Raises CatalogueError.
+    A compiled one lies beside this file; it is of use while what it was made of is what is installed. `cache`: a folder
+    in which another one is kept for the next start. A file there that cannot be read is made anew, one that cannot be
+    written is done without. Raises CatalogueError.
     """
+    if shipped_for() == _inputs():
+        return load(_part(SHIPPED).read_bytes(), SHIPPED)
     kept = None if cache is None else cache / f"catalogue-{_inputs()}.bin"
     if kept is not None and (catalogue := _kept(kept)) is not None:
         return catalogue
-    from genai_prices.data import providers  # only who compiles pays for it
-
-    catalogue = compile_catalogue(providers, f"genai-prices {version('genai-prices')}", bundled_overlay())
+    catalogue = compiled()
     if kept is not None:
         _keep(kept, dump(catalogue))
     return catalogue
+
+
+def compiled() -> Catalogue:
+    """Compile the installed data. Raises CatalogueError."""
+    from genai_prices.data import providers  # only who compiles pays for it: 18 MB
+
+    from spanledger.processors.pricing.genai_prices_data import compile_catalogue
+
+    return compile_catalogue(providers, f"genai-prices {version('genai-prices')}", bundled_overlay())
+
+
+def shipped_for() -> str:
+    """What the compiled catalogue beside this file was made of."""
+    try:
+        return _part(SHIPPED_FOR).read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def ship(folder: Path) -> None:
+    """Write the compiled catalogue and what it was made of into the folder of this file, given as a path."""
+    (folder / SHIPPED).write_bytes(dump(compiled()))
+    (folder / SHIPPED_FOR).write_text(f"{_inputs()}\n", encoding="ascii")
 
 
 def _kept(path: Path) -> Catalogue | None:
@@ -61,13 +88,14 @@ def _keep(path: Path, content: bytes) -> None:
 
 
 def _inputs() -> str:
-    """Hash what the catalogue is made of: the version of the data, the overlay, and the code of this folder."""
-    content = hashlib.sha256(version("genai-prices").encode())
-    for file in sorted(files(__package__).iterdir(), key=lambda file: file.name):
-        if file.name.endswith((".py", ".toml")):
-            content.update(file.read_bytes())
-    return content.hexdigest()[:_ID_LENGTH]
+    """Hash what the catalogue is made of: the version of the data, the overlay, and the form."""
+    made_of = f"{version('genai-prices')}\n{FORMAT}\n{_overlay_text()}"
+    return hashlib.sha256(made_of.encode()).hexdigest()[:_ID_LENGTH]
+
+
+def _part(name: str) -> Traversable:
+    return files(__package__) / name
 
 
 def _overlay_text() -> str:
-    return (files(__package__) / _OVERLAY).read_text(encoding="utf-8")
+    return _part(_OVERLAY).read_text(encoding="utf-8")

@@ -10,8 +10,9 @@ from fractions import Fraction
 from typing import Any, Final, TypeAlias
 
 from spanledger.processors.pricing.catalogue import Catalogue, CatalogueError
+from spanledger.processors.pricing.clauses import clause_from_json, clause_to_json
 from spanledger.processors.pricing.conditions import Condition
-from spanledger.processors.pricing.model_names import ModelNames, clause_from_json, clause_to_json
+from spanledger.processors.pricing.model_names import ModelNames
 from spanledger.processors.pricing.price_rows import PriceRow
 
 Json: TypeAlias = Any

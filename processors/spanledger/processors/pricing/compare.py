@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from spanledger.processors.pricing.catalogue import Catalogue, CatalogueError
-from spanledger.processors.pricing.model_names import describe
+from spanledger.processors.pricing.clauses import describe
 from spanledger.processors.pricing.price_rows import PriceRow
 from spanledger.processors.pricing.units import UNITS, UNPRICED, dollars_per
 from spanledger.processors.pricing.variants import STANDARD

@@ -12,6 +12,7 @@ from genai_prices.types import ClauseEquals, ClauseOr, ModelInfo, ModelPrice, Pr
 
 from spanledger.processors.pricing.catalogue import Catalogue
 from spanledger.processors.pricing.catalogue_file import identified
+from spanledger.processors.pricing.clauses import clause_of
 from spanledger.processors.pricing.conditions import matches
 from spanledger.processors.pricing.flatten import flatten
 from spanledger.processors.pricing.model_names import ModelNames
@@ -91,5 +92,5 @@ def _named(patterns: Sequence[str], model_key: str) -> bool:
 def _names(provider: Provider) -> ModelNames:
     return ModelNames(
         tuple(f"{provider.id}/{model.id}" for model in provider.models),
-        tuple(model.match for model in provider.models),
+        tuple(clause_of(model.match) for model in provider.models),
     )

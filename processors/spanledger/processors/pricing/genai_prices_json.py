@@ -4,13 +4,21 @@ A list of providers: https://github.com/pydantic/genai-prices/tree/main/prices. 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, time
 from decimal import Decimal
 from typing import Any, Final, TypeAlias
 
 from genai_prices.types import (
+    ClauseAnd,
+    ClauseContains,
+    ClauseEndsWith,
+    ClauseEquals,
+    ClauseOr,
+    ClauseRegex,
+    ClauseStartsWith,
     ConditionalPrice,
+    MatchLogic,
     ModelInfo,
     ModelPrice,
     PriceVariant,
@@ -22,10 +30,17 @@ from genai_prices.types import (
 )
 
 from spanledger.processors.pricing.catalogue import CatalogueError
-from spanledger.processors.pricing.model_names import clause_from_json
+from spanledger.processors.pricing.clauses import clause_from_json
 
 Json: TypeAlias = Mapping[str, Any]
 
+_SIMPLE_CLAUSES: Final[Mapping[str, Callable[[str], MatchLogic]]] = {
+    "equals": ClauseEquals,
+    "starts_with": ClauseStartsWith,
+    "ends_with": ClauseEndsWith,
+    "contains": ClauseContains,
+    "regex": ClauseRegex,
+}
 _CONSTRAINT_KEYS: Final = ({"start_date"}, {"start_time", "end_time"})
 
 
@@ -73,10 +88,22 @@ def _text(value: object) -> str:
 def _model(said: Json) -> ModelInfo:
     return ModelInfo(
         id=_text(said["id"]),
-        match=clause_from_json(said["match"]),
+        match=_match(said["match"]),
         prices=_all_prices(said["prices"]),
         price_variants=[_variant(one) for one in said.get("price_variants") or []] or None,
     )
+
+
+def _match(said: Json) -> MatchLogic:
+    clause_from_json(dict(said))  # raises for what is none
+    ((kind, value),) = said.items()
+    match kind:
+        case "and":
+            return ClauseAnd([_match(part) for part in value])
+        case "or":
+            return ClauseOr([_match(part) for part in value])
+        case _:
+            return _SIMPLE_CLAUSES[kind](value)
 
 
 def _all_prices(said: Json | list[Json]) -> ModelPrice | list[ConditionalPrice]:

@@ -5,21 +5,12 @@ wins, as in `genai_prices`. What the literal clauses say is kept in a dictionary
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 
-from genai_prices.types import (
-    ClauseAnd,
-    ClauseContains,
-    ClauseEndsWith,
-    ClauseEquals,
-    ClauseOr,
-    ClauseRegex,
-    ClauseStartsWith,
-    MatchLogic,
-)
+from spanledger.processors.pricing.clauses import Clause, Equals, Or, describe
 
 _RESOURCE_PATH: Final = re.compile(r"^(?:projects/.+/)?(?:publishers/[^/]+/)?models/")
 """What Google's interfaces put in front of a model's id."""
@@ -31,9 +22,6 @@ _AT_DATE: Final = re.compile(r"@(?=20\d{6}$)|@(?:default|latest)$")
 """`claude-opus-4-1@20250805`, as Vertex writes what Anthropic calls `claude-opus-4-1-20250805`."""
 _COMPACT_DATE: Final = re.compile(r"-(20\d\d)(\d\d)(\d\d)(?=[-:]|$)")
 """`gpt-5.2-20251211`, as gateways write what OpenAI calls `gpt-5.2-2025-12-11`."""
-
-ClauseJson: TypeAlias = dict[str, Any]
-"""A clause as the data files of `genai_prices` have it."""
 
 
 class Named(NamedTuple):
@@ -48,16 +36,16 @@ class ModelNames:
     """The model names of one provider; `model_keys` and `clauses` in the order in which they are tried."""
 
     model_keys: Sequence[str]
-    clauses: Sequence[MatchLogic]
+    clauses: Sequence[Clause]
     _literals: Mapping[str, int] = field(init=False, repr=False)
-    _patterns: Sequence[tuple[int, MatchLogic]] = field(init=False, repr=False)
+    _patterns: Sequence[tuple[int, Clause]] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         literals: dict[str, int] = {}
-        patterns: list[tuple[int, MatchLogic]] = []
+        patterns: list[tuple[int, Clause]] = []
         for position, clause in enumerate(self.clauses):
             for choice in _choices(clause):
-                if isinstance(choice, ClauseEquals):
+                if isinstance(choice, Equals):
                     literals.setdefault(choice.equals.lower(), position)
                 else:
                     patterns.append((position, choice))
@@ -93,63 +81,9 @@ def spellings(name: str) -> Iterator[str]:
     yield from dict.fromkeys(spelling for spelling in readings if spelling)
 
 
-def describe(clause: MatchLogic) -> str:
-    """Say a clause in words, for `price_rule`."""
-    match clause:
-        case ClauseEquals(equals=text):
-            return f'equals "{text}"'
-        case ClauseStartsWith(starts_with=text):
-            return f'starts with "{text}"'
-        case ClauseEndsWith(ends_with=text):
-            return f'ends with "{text}"'
-        case ClauseContains(contains=text):
-            return f'contains "{text}"'
-        case ClauseRegex(regex=text):
-            return f"matches /{text}/"
-        case ClauseAnd(and_=parts):
-            return " and ".join(
-                f"({describe(part)})" if isinstance(part, ClauseOr) else describe(part) for part in parts
-            )
-        case ClauseOr(or_=parts):
-            return " or ".join(map(describe, parts))
-
-
-def clause_to_json(clause: MatchLogic) -> ClauseJson:
-    """Write a clause as the data files of `genai_prices` do: `{"starts_with": "gpt-4o"}`."""
-    match clause:
-        case ClauseAnd(and_=parts):
-            return {"and": [clause_to_json(part) for part in parts]}
-        case ClauseOr(or_=parts):
-            return {"or": [clause_to_json(part) for part in parts]}
-        case _:
-            return dict(vars(clause))
-
-
-def clause_from_json(said: ClauseJson) -> MatchLogic:
-    """Read what `clause_to_json` wrote. Raises KeyError, TypeError or ValueError for anything else."""
-    ((kind, value),) = said.items()
-    if kind in _COMPOUND:
-        if not isinstance(value, list):
-            raise TypeError(kind)
-        return _COMPOUND[kind]([clause_from_json(part) for part in value])
-    if not isinstance(value, str):
-        raise TypeError(kind)
-    return _SIMPLE[kind](value)
-
-
-_COMPOUND: Final[Mapping[str, Callable[[list[MatchLogic]], MatchLogic]]] = {"and": ClauseAnd, "or": ClauseOr}
-_SIMPLE: Final[Mapping[str, Callable[[str], MatchLogic]]] = {
-    "equals": ClauseEquals,
-    "starts_with": ClauseStartsWith,
-    "ends_with": ClauseEndsWith,
-    "contains": ClauseContains,
-    "regex": ClauseRegex,
-}
-
-
-def _choices(clause: MatchLogic) -> Iterator[MatchLogic]:
-    if isinstance(clause, ClauseOr):
-        for part in clause.or_:
+def _choices(clause: Clause) -> Iterator[Clause]:
+    if isinstance(clause, Or):
+        for part in clause.parts:
             yield from _choices(part)
     else:
         yield clause

@@ -1,0 +1,185 @@
+"""Discovery: which logs lie on this machine, in the known places of every tool or where the user says."""
+# Thousands of paths are looked at before anything else begins; as objects they take ten times as long.
+# ruff: noqa: PTH110, PTH111, PTH112, PTH113, PTH116, PTH118, PTH120, PTH207
+
+import os
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from glob import iglob
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from spanledger.instrumentation.replay.log import Log
+from spanledger.instrumentation.replay.source import Place, Source
+from spanledger.instrumentation.replay.walking import MAGIC, Search, fits, walk
+
+FILES_MAX: Final = 200_000
+"""Files of one place; more is no folder of logs."""
+FILE_BYTES_MAX: Final = 64 << 30
+"""Bigger files are left alone."""
+HEAD_BYTES: Final = 8192
+"""How much of a file decides what it is."""
+
+
+class Found(NamedTuple):
+    """A log: whose it is, where, and what the file system says of it."""
+
+    source: Source
+    path: Path
+    size: int
+    modified_ns: int
+    device: int
+    inode: int
+
+
+def known_logs(
+    sources: Iterable[Source],
+    search: Search,
+    environment: Mapping[str, str] | None = None,
+    platform: str = sys.platform,
+) -> Iterator[Found]:
+    """The logs in the places where the tools of `sources` keep them, each once."""
+    seen: set[str] = set()
+    for source in sources:
+        for place in source.places:
+            for folder in folders_of(place, os.environ if environment is None else environment, platform):
+                yield from _in_folder(source, place.globs, folder, search, seen)
+
+
+def given_logs(
+    paths: Sequence[str], sources: Sequence[Source], search: Search, forced: Source | None = None
+) -> Iterator[Found]:
+    """The logs in files, folders and patterns that a user names. `forced`: the source that reads all of them."""
+    seen: set[str] = set()
+    for given in paths:
+        expanded = os.path.expanduser(given)
+        exists = os.path.exists(expanded)
+        matching = [expanded] if exists or not MAGIC & set(expanded) else sorted(iglob(expanded, recursive=True))
+        if not matching or not (exists or any(os.path.exists(one) for one in matching)):
+            search.skip("no such file", given)
+        for one in matching:
+            if os.path.isdir(one):
+                yield from _in_given(one, sources, search, seen, forced)
+            elif os.path.isfile(one):
+                source = forced or _reader(Path(one), (), sources, search)
+                found = _looked_at(source, one, search, seen) if source else None
+                if found:
+                    yield found
+                elif source is None:
+                    search.skip("no known kind of log", one)
+
+
+def _in_given(
+    folder: str, sources: Sequence[Source], search: Search, seen: set[str], forced: Source | None
+) -> Iterator[Found]:
+    """The logs in a folder that may be a tool's, or a copy of one, or anything."""
+    placed: dict[str, list[Source]] = {}
+    for source in (forced,) if forced else sources:
+        for place in source.places:
+            for glob in place.globs:
+                for path in walk(folder, tuple(glob.split("/")), search):
+                    placed.setdefault(path, []).append(source)
+    everything = walk(folder, ("**", "*"), search)
+    for path in dict.fromkeys((*placed, *everything)):
+        reader = forced or _reader(Path(path), placed.get(path, ()), sources, search)
+        found = _looked_at(reader, path, search, seen) if reader else None
+        if found:
+            yield found
+
+
+def folders_of(place: Place, environment: Mapping[str, str], platform: str) -> list[Path]:
+    """The folders of a place: those that variables name, else the usual ones; only those that exist."""
+    named = [
+        os.path.join(os.path.expanduser(part.strip()), place.below) if place.below else os.path.expanduser(part.strip())
+        for variable in place.variables
+        for part in environment.get(variable, "").split(",")
+        if part.strip()
+    ]
+    if not named:
+        usual = (*place.defaults.get(platform, ()), *place.defaults.get("*", ()))
+        named = [expanded for one in usual if (expanded := _expanded(one, environment))]
+    folders = (Path(one) for one in dict.fromkeys(named))
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def _expanded(folder: str, environment: Mapping[str, str]) -> str | None:
+    """A folder with its variables; None where one of them is not set."""
+    parts = []
+    for part in folder.split("/"):
+        value = environment.get(part[1:]) if part.startswith("$") else part
+        if value is None or (part.startswith("$") and not value):
+            return None
+        parts.append(value)
+    joined = "/".join(parts)
+    home = environment.get("HOME") or environment.get("USERPROFILE")
+    return home + joined[1:] if joined.startswith("~") and home else os.path.expanduser(joined)
+
+
+def _in_folder(source: Source, globs: Iterable[str], folder: Path, search: Search, seen: set[str]) -> Iterator[Found]:
+    for glob in globs:
+        for number, path in enumerate(walk(str(folder), tuple(glob.split("/")), search)):
+            if number >= FILES_MAX:
+                search.skip(f"more than {FILES_MAX} files", str(folder))
+                break
+            found = _looked_at(source, path, search, seen)
+            if found:
+                search.owners.setdefault(os.path.dirname(path), set()).add(source.name)
+                yield found
+
+
+def logs_in(folder: str, sources: Iterable[Source], search: Search) -> Iterator[Found]:
+    """The logs that lie directly in a folder in which those of `sources` were found before."""
+    seen: set[str] = set()
+    for source in sources:
+        for pattern in {glob.rpartition("/")[2] for place in source.places for glob in place.globs}:
+            for path in walk(folder, (pattern,), search):
+                found = _looked_at(source, path, search, seen)
+                if found:
+                    yield found
+
+
+def _looked_at(source: Source, path: str, search: Search, seen: set[str]) -> Found | None:
+    if path in seen:
+        return None
+    seen.add(path)
+    try:
+        told = os.stat(path)
+    except OSError as error:
+        search.skip(f"cannot be read: {error.strerror}", path)
+        return None
+    if told.st_size > FILE_BYTES_MAX:
+        search.skip("file is too big", path)
+        return None
+    return Found(source, Path(path), told.st_size, told.st_mtime_ns, told.st_dev, told.st_ino)
+
+
+def _reader(path: Path, placed: Sequence[Source], sources: Sequence[Source], search: Search) -> Source | None:
+    """Whose log a file is: by what it says and where it lies, else by what it says, else by where it lies.
+
+    `placed` are those in whose places it lies, if that is known.
+    """
+    try:
+        head = Log(path).head(HEAD_BYTES)
+    except OSError as error:
+        search.skip(f"cannot be read: {error.strerror}", str(path))
+        return None
+    placed = placed or [
+        source for source in sources if any(_lies_in(path, glob) for place in source.places for glob in place.globs)
+    ]
+    knowing = [source for source in sources if source.recognises(path, head)]
+    both = [source for source in placed if source in knowing]
+    return next(iter((*both, *knowing, *placed)), None)
+
+
+def _lies_in(path: Path, glob: str) -> bool:
+    """Whether a path ends like a place's pattern; only patterns that name a folder say enough."""
+    parts = [part for part in glob.split("/") if part != "**"]
+    fixed = [part for part in parts[:-1] if not MAGIC & set(part)]
+    if not fixed or not fits(path.name, parts[-1]):
+        return False
+    above = list(path.absolute().parts[:-1])
+    for part in fixed:
+        if part not in above:
+            return False
+        above = above[above.index(part) + 1 :]
+    return "**" in glob or len(above) == len(parts) - 1 - len(fixed)

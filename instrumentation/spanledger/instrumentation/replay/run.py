@@ -1,0 +1,171 @@
+"""The replay: what was written since the last time is read, shipped, and only then written down as read."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from spanledger.instrumentation.replay.discovery import Found
+from spanledger.instrumentation.replay.positions import Positions, Task
+from spanledger.instrumentation.replay.registry import NAMED
+
+if TYPE_CHECKING:
+    from spanledger.instrumentation.replay.otlp_spans import Export
+    from spanledger.instrumentation.replay.reading import Batch
+
+Ship: TypeAlias = Callable[[Sequence["Export"]], int]
+"""Carries requests to where they are stored; returns how many records were not taken, once the others are durable."""
+
+WORKER_BYTES_MIN: Final = 24 << 20
+"""Less is read before another process would be there to read it."""
+EXAMPLES_MAX: Final = 20
+"""Files that are named for each reason why something was skipped."""
+
+
+class ReadingFailed(Exception):
+    """The process that reads has ended before it was done; one sentence. What was shipped by then is written down."""
+
+
+@dataclass(slots=True)
+class OfSource:
+    """What a replay found of one source. `files`: all that were found, `new`: those with something new in them."""
+
+    files: int = 0
+    new: int = 0
+    records: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class Summary:
+    """What a replay did.
+
+    `rejected`: records that were shipped and not taken. `skipped`: reason → file → how often. `read`: paths of files
+    that were read to their end, with their sizes and times of change then.
+    """
+
+    sources: dict[str, OfSource] = field(default_factory=dict)
+    skipped: dict[str, Counter[str]] = field(default_factory=dict)
+    rejected: int = 0
+    size: int = 0
+    total_size: int = 0
+    read: list[Found] = field(default_factory=list)
+
+    def count(self, kind: str) -> int:
+        """How many records of a kind were read."""
+        return sum(one.records[kind] for one in self.sources.values())
+
+    def skip(self, reason: str, path: str, times: int = 1) -> None:
+        """Count what was left out of a file."""
+        self.skipped.setdefault(reason, Counter())[path] += times
+
+
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """How old a file must or may be by its last change, in seconds."""
+
+    least_s: float | None = None
+    most_s: float | None = None
+
+    def admit(self, found: Found, now_s: float) -> bool:
+        """Whether a file is of that age."""
+        age_s = now_s - found.modified_ns / 10**9
+        return (self.least_s is None or age_s >= self.least_s) and (self.most_s is None or age_s <= self.most_s)
+
+
+@dataclass(slots=True)
+class Work:
+    """Logs with something new in them, oldest change first, so that originals come before their copies."""
+
+    tasks: list[Task]
+    summary: Summary
+
+
+def work_of(logs: Iterable[Found], positions: Positions, ages: Ages, now_s: float) -> Work:
+    """What there is to be read of the logs that were found."""
+    summary = Summary()
+    fresh = []
+    for found in logs:
+        of_source = summary.sources.setdefault(found.source.name, OfSource())
+        of_source.files += 1
+        if positions.is_read(found):
+            continue
+        if not ages.admit(found, now_s):
+            summary.skip("not of the age that was asked for", str(found.path))
+            continue
+        of_source.new += 1
+        fresh.append(found)
+    fresh.sort(key=lambda found: (found.modified_ns, str(found.path)))
+    tasks = []
+    for found in fresh:
+        try:
+            task = positions.resume(found)
+        except OSError as error:
+            summary.skip(f"cannot be read: {error.strerror}", str(found.path))
+            continue
+        tasks.append(task)
+        summary.total_size += max(0, found.size - task.offset)
+    return Work(tasks, summary)
+
+
+@contextmanager
+def batches_of(tasks: Sequence[Task], size: int) -> Iterator[Iterable["Batch"]]:
+    """The batches of the tasks: read by another process where there is much, and a processor for it."""
+    ours = all(NAMED.get(task.found.source.name) is task.found.source for task in tasks)
+    if size < WORKER_BYTES_MIN or not ours or (os.cpu_count() or 1) < 2:
+        # Imported when there is something to read: with nothing new, importing takes longer than looking.
+        from spanledger.instrumentation.replay.reading import read_logs
+
+        yield read_logs(tasks)
+        return
+    from spanledger.instrumentation.replay.worker import Reader
+
+    reader = Reader(tasks)
+    try:
+        yield reader
+    finally:
+        reader.close()
+
+
+def replay(
+    work: Work,
+    batches: Iterable["Batch"],
+    positions: Positions,
+    ship: Ship,
+    on_progress: Callable[[Summary], None] = lambda summary: None,
+) -> Summary:
+    """Ship all batches, and write down after each how far the logs were read. Raises what `ship` raises.
+
+    Stopped at any moment, what was not written down is read again, and the ledger knows it.
+    """
+    summary = work.summary
+    of_path = {str(task.found.path): task.found for task in work.tasks}
+    for batch in batches:
+        if batch.exports:
+            summary.rejected += ship(batch.exports)
+        positions.save(batch.positions)
+        for progress in batch.progress:
+            summary.sources[progress.source].records.update(progress.records)
+            summary.size += progress.size
+            for reason, times in progress.skipped.items():
+                summary.skip(reason, progress.path, times)
+            if progress.done:
+                summary.read.append(of_path[progress.path])
+        on_progress(summary)
+    return summary
+
+
+def delete_shipped(summary: Summary) -> list[Path]:
+    """Delete the files that were read to their end, as far as nothing was written to them since; returns which."""
+    deleted = []
+    for found in summary.read:
+        try:
+            now = found.path.stat()
+            if (now.st_size, now.st_mtime_ns, now.st_ino) == (found.size, found.modified_ns, found.inode):
+                found.path.unlink()
+                deleted.append(found.path)
+        except OSError as error:
+            summary.skip(f"cannot be deleted: {error.strerror}", str(found.path))
+    return deleted

@@ -1,0 +1,5 @@
+create table session (id text primary key, project_id text, parent_id text, slug text, directory text, title text, version text, time_created integer, time_updated integer);
+create table message (id text primary key, session_id text not null, time_created integer not null, time_updated integer not null, data text not null);
+insert into session values ('ses_k', 'p', null, 'k', '/home/dev/webshop', 'CANARY-7f3a', '7.0.1', 1767311999995, 1767312000005);
+insert into message values ('row_1', 'ses_k', 1767312000000, 1767312000001, '{"id":"msg_k","role":"assistant","parentID":"msg_u","mode":"build","agent":"build","path":{"cwd":"/home/dev/webshop","root":"/"},"cost":0.02,"modelID":"claude-sonnet-4-6","providerID":"anthropic","time":{"created":1767312000000,"completed":1767312004000},"finish":"stop","summary":"CANARY-7f3a","tokens":{"input":100,"output":50,"reasoning":5,"cache":{"read":10,"write":20}}}');
+insert into message values ('row_2', 'ses_k', 0, 1, '{"role":"assistant","providerID":"openai","modelID":"gpt-5","tokens":{"input":1,"output":1,"cache":{"read":0,"write":0}},"time":{"created":0},"content":"CANARY-7f3a"}');

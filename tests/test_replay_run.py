@@ -1,0 +1,152 @@
+"""The replay: read, ship, and only then write down; by another process where there is much."""
+
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from spanledger.instrumentation.replay import run as of_run
+from spanledger.instrumentation.replay.discovery import Found, given_logs
+from spanledger.instrumentation.replay.otlp_spans import Export
+from spanledger.instrumentation.replay.positions import Positions, Task
+from spanledger.instrumentation.replay.reading import read_logs
+from spanledger.instrumentation.replay.registry import SOURCES
+from spanledger.instrumentation.replay.run import (
+    Ages,
+    ReadingFailed,
+    Summary,
+    Work,
+    batches_of,
+    delete_shipped,
+    replay,
+    work_of,
+)
+from spanledger.instrumentation.replay.walking import Search
+from spanledger.instrumentation.replay.worker import Reader
+from tests.log_fixtures import LOGS
+
+NOW_S = 2_000_000_000.0
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Path:
+    return Path(shutil.copytree(LOGS / "claude-code", tmp_path / "logs"))
+
+
+@pytest.fixture
+def positions(tmp_path: Path) -> Iterator[Positions]:
+    with closing(Positions(tmp_path / "positions.sqlite", "here")) as opened:
+        yield opened
+
+
+def work(logs: Path, positions: Positions, ages: Ages | None = None) -> Work:
+    return work_of(given_logs([str(logs)], SOURCES, Search()), positions, ages or Ages(), NOW_S)
+
+
+def carried(logs: Path, positions: Positions, shipped: list[Export]) -> Summary:
+    """Replay and keep what was shipped."""
+
+    def ship(exports: Sequence[Export]) -> int:
+        shipped.extend(exports)
+        return 0
+
+    todo = work(logs, positions)
+    return replay(todo, read_logs(todo.tasks, batch_records=3), positions, ship)
+
+
+def test_what_is_read_is_counted_by_source_and_kind(logs: Path, positions: Positions):
+    shipped: list[Export] = []
+    summary = carried(logs, positions, shipped)
+    assert summary.sources["claude-code"].files == 5
+    assert summary.sources["claude-code"].new == 5
+    assert summary.count("Call") == 8
+    assert summary.size == summary.total_size == sum(path.stat().st_size for path in logs.rglob("*.jsonl"))
+    assert len(summary.read) == 5
+    again: list[Export] = []
+    assert carried(logs, positions, again).count("Call") == 0
+    assert again == []
+
+
+def test_nothing_is_written_down_before_it_is_shipped(logs: Path, positions: Positions):
+    class NotDelivered(Exception):
+        pass
+
+    def ship(exports: Sequence[Export]) -> int:
+        raise NotDelivered
+
+    todo = work(logs, positions)
+    with pytest.raises(NotDelivered):
+        replay(todo, read_logs(todo.tasks), positions, ship)
+    assert len(positions) == 0
+    assert len(work(logs, positions).tasks) == 5
+
+
+def test_records_that_are_not_taken_are_counted(logs: Path, positions: Positions):
+    todo = work(logs, positions)
+    assert replay(todo, read_logs(todo.tasks), positions, lambda exports: 2).rejected == 2
+
+
+def test_the_oldest_file_comes_first(logs: Path, positions: Positions):
+    for number, path in enumerate(sorted(logs.rglob("*.jsonl"), reverse=True)):
+        os.utime(path, (1_700_000_000 + number, 1_700_000_000 + number))
+    times = [task.found.modified_ns for task in work(logs, positions).tasks]
+    assert times == sorted(times)
+
+
+@pytest.mark.parametrize(
+    ("ages", "admitted"),
+    [
+        (Ages(), True),
+        (Ages(least_s=90), True),
+        (Ages(least_s=110), False),
+        (Ages(most_s=110), True),
+        (Ages(most_s=90), False),
+    ],
+)
+def test_files_of_an_age(tmp_path: Path, ages: Ages, admitted: bool):
+    assert ages.admit(Found(SOURCES[0], tmp_path, 0, int((NOW_S - 100) * 10**9), 0, 0), NOW_S) is admitted
+
+
+def test_a_file_that_changed_since_it_was_read_is_not_deleted(logs: Path, positions: Positions):
+    summary = carried(logs, positions, [])
+    changed = summary.read[0].path
+    with changed.open("ab") as file:
+        file.write(b"\n")
+    gone = summary.read[1].path
+    gone.unlink()
+    deleted = delete_shipped(summary)
+    assert len(deleted) == 3
+    assert changed.exists()
+    assert list(summary.skipped) == ["cannot be deleted: No such file or directory"]
+
+
+def tasks(logs: Path, positions: Positions) -> list[Task]:
+    return work(logs, positions).tasks
+
+
+def test_another_process_reads_the_same(logs: Path, positions: Positions, monkeypatch: pytest.MonkeyPatch):
+    todo = tasks(logs, positions)
+    here = list(read_logs(todo))
+    monkeypatch.setattr(of_run, "WORKER_BYTES_MIN", 0)
+    monkeypatch.setattr(of_run.os, "cpu_count", lambda: 2)
+    with batches_of(todo, 1) as batches:
+        assert isinstance(batches, Reader)
+        there = list(batches)
+    assert [batch.exports for batch in there] == [batch.exports for batch in here]
+    assert [batch.positions for batch in there] == [batch.positions for batch in here]
+
+
+def test_a_process_that_ends_early_is_a_failure_and_not_the_end(logs: Path, positions: Positions):
+    reader = Reader(tasks(logs, positions))
+    reader._process.kill()
+    with closing(reader), pytest.raises(ReadingFailed, match="has ended: start the replay again"):
+        list(reader)
+
+
+def test_leaving_early_ends_the_process(logs: Path, positions: Positions):
+    reader = Reader(tasks(logs, positions) * 200)
+    reader.close()
+    assert reader._process.poll() is not None
