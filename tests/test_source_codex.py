@@ -37,6 +37,21 @@ def test_a_record_is_a_call_and_its_count_is_no_other():
     assert (first.model, first.provider, first.service_tier) == ("gpt-5.5", "openai", "priority")
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "seller"),
+    [("ours", "gpt-5.5", "openai"), ("ours", "llama-4", None), ("ollama", "gpt-oss:20b", "ollama"), (None, None, None)],
+)
+def test_behind_a_name_of_the_users_own_openais_models_are_openais(
+    tmp_path: Path, provider: str | None, model: str | None, seller: str | None
+):
+    lines = RECORDS.read_bytes().replace(
+        b'"model_provider":"openai"', b'"model_provider":' + json.dumps(provider).encode()
+    )
+    renamed = tmp_path / RECORDS.name
+    renamed.write_bytes(lines.replace(b'"model":"gpt-5.5"', b'"model":' + json.dumps(model).encode()))
+    assert calls(read(SOURCE, renamed))[0].provider == seller
+
+
 def test_a_call_lasts_from_what_was_asked_to_its_record():
     first, second, _ = calls(read(SOURCE, RECORDS))
     assert (first.started_ns, first.ended_ns) == (TEN + 40_000_000, TEN + 16 * S // 10)

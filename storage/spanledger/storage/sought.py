@@ -40,7 +40,10 @@ class Sought:
 
     def not_in(self, found: Batch) -> "Sought":
         """What is left once some records were found: a name is answered by any that bears it, a fingerprint never."""
-        names = self.names & ~np.isin(self.aliases.kinds, Aliases.of(found).names)
+        if not len(self):
+            return self
+        names = self.names.copy()
+        names[self.names] = ~np.isin(self.aliases.kinds[self.names], Aliases.of(found).kinds)
         rows = np.flatnonzero(names.any(axis=0) | self.prints)
         return Sought(self.aliases.take(rows), names[:, rows], self.prints[rows])
 

@@ -8,12 +8,11 @@ history under new times, which is passed over.
 Known from rollouts of 0.30 to 0.169 and recordings of 0.169.0.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final, cast
-
-import orjson
 
 from spanledger.instrumentation.replay.json_lines import (
     NS,
@@ -22,6 +21,7 @@ from spanledger.instrumentation.replay.json_lines import (
     inner,
     items,
     number,
+    objects_in,
     text,
     time_ns,
 )
@@ -47,7 +47,8 @@ _TIERS: Final = {"priority": "priority", "fast": "priority", "default": "default
 _PROVIDERS: Final = frozenset({
     "openai", "azure", "amazon-bedrock", "openrouter", "ollama", "groq", "mistral", "xai", "deepseek",
 })  # fmt: skip
-"""Names that say who sells the model; others are what a user called his own."""
+"""Names that say who sells the model; others are what a user called his own way to it."""
+_OPENAIS_OWN: Final = re.compile(r"(gpt|o\d|codex|chatgpt)\b")
 _USES: Final = frozenset({"function_call", "custom_tool_call", "local_shell_call", "web_search_call"})
 _RESULTS: Final = frozenset({"function_call_output", "custom_tool_call_output"})
 _ASKING: Final = frozenset({"task_started", "user_message"})
@@ -243,7 +244,7 @@ class _Rollout:
         agent = text(self.about, "agent")
         return Call(
             key, self.session, started, ended, usage_of(counts),
-            model=self.model, provider=provider if provider in _PROVIDERS else None,
+            model=self.model, provider=_seller(provider, self.model),
             response_id=response_id, request_id=None if response_id else key, vendor_ids=response_id is not None,
             agent=agent, parent=self.session.id if agent else None, service_tier=self.tier,
         )  # fmt: skip
@@ -344,15 +345,19 @@ def _repository(url: str | None) -> str | None:
     return name or None
 
 
+_ITEMS: Final = frozenset(
+    {"session_meta", "turn_context", "event_msg", "response_item", "token_usage_record", "compacted"}
+)
+_EVENTS: Final = frozenset({"thread.started", "turn.started", "turn.completed"})
+"""Kinds of lines of a rollout, which have a payload, and of saved output."""
+
+
 def recognises(path: Path, head: bytes) -> bool:
-    """Whether the first line is one of a rollout or of saved output."""
-    try:
-        found = orjson.loads(head.removeprefix(b"\xef\xbb\xbf").split(b"\n", 1)[0])
-    except orjson.JSONDecodeError:
-        return b'"session_meta"' in head[:200]
-    if not isinstance(found, dict):
-        return False
-    return ("payload" in found and "type" in found) or found.get("type") in ("thread.started", "turn.completed")
+    """Whether one of the first lines is of a rollout or of saved output."""
+    told = ((found.get("type"), "payload" in found) for found in objects_in(head))
+    return any(kind in (_ITEMS if is_item else _EVENTS) for kind, is_item in told if isinstance(kind, str)) or (
+        b'"session_meta"' in head[:200]
+    )
 
 
 SOURCE: Final = Source(
@@ -372,3 +377,10 @@ SOURCE: Final = Source(
     read=read,
     recognises=recognises,
 )  # fmt: skip
+
+
+def _seller(provider: str | None, model: str | None) -> str | None:
+    """Who sells a model; by a name of the user's own OpenAI's models are taken for OpenAI's, as telemetry says."""
+    if provider in _PROVIDERS:
+        return provider
+    return "openai" if _OPENAIS_OWN.match(model or "") else None
