@@ -24,7 +24,7 @@ up: $(VENV)/.installed ## start the product (ARGS="--data DIR --grpc HOST:PORT -
 	$(RUN)/spanledger up $(ARGS)
 
 test: $(VENV)/.installed ## run every test (ARGS for pytest)
-	$(RUN)/pytest $(ARGS)
+	$(RUN)/pytest --numprocesses auto $(ARGS)
 
 lint: $(VENV)/.installed ## style, formatting and types
 	$(RUN)/ruff check .

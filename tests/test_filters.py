@@ -81,3 +81,36 @@ def test_random_dates_do_not_fill_the_memory():
     for number in range(DAYS_MAX + 50):
         filters.may_contain(hashes(1, seed=7), day(number, 1))
     assert len(filters._days) == DAYS_MAX
+
+
+def test_an_empty_ledger_is_asked_once_and_all_that_comes_is_remembered():
+    asked = []
+    filters = AliasFilters(asked.append)
+    known = hashes(1000, seed=5)
+    assert not filters.may_contain(known, day(1, 1000)).any()
+    filters.add(known, day(7, 1000))
+    assert filters.may_contain(known, day(7, 1000)).all()
+    assert not filters.may_contain(known, day(8, 1000)).any()
+    assert asked == [1]
+
+
+def test_a_ledger_that_was_empty_is_asked_again_after_a_failed_commit():
+    stored: list[list[np.ndarray] | None] = [None]
+    filters = AliasFilters(lambda _: stored[0])
+    one = hashes(10, seed=6)
+    filters.may_contain(one, day(1, 10))
+    filters.clear()
+    stored[0] = [one]
+    assert filters.may_contain(one, day(2, 10)).all()
+
+
+def test_days_that_were_let_go_of_come_from_the_ledger_though_it_was_empty():
+    stored: list[list[np.ndarray] | None] = [None]
+    filters = AliasFilters(lambda _: stored[0])
+    one = hashes(1, seed=7)
+    filters.may_contain(one, day(0, 1))
+    filters.add(one, day(0, 1))
+    stored[0] = [one]
+    for number in range(1, DAYS_MAX + 1):
+        filters.may_contain(one, day(number, 1))
+    assert filters.may_contain(one, day(0, 1)).all()

@@ -99,17 +99,37 @@ def test_batches_in_which_it_did_not_help_end_it(recent, let_go, monkeypatch):
 )
 def test_likeness_counts_where_one_side_has_no_name(recent, kept, asks, alike):
     def rows(number, anonymous):
-        told = batch([record(number)])
+        told = batch([record(number, dialect=f"dialect {number}")])
         at = told.schema.get_field_index("anonymous")
         return told.set_column(at, told.schema.field(at), [[anonymous]])
 
     recent.add([rows(1, **kept)])
     aliases = Aliases.of(rows(2, **asks))
     asked = keys_asked(aliases)
-    places, numbers = recent.alike(asked.keys, aliases.anonymous[asked.of])
+    places, numbers = recent.alike(asked.keys, aliases.anonymous[asked.of], aliases.dialects.hashes[asked.of])
     assert bool(len(places)) == alike
     assert recent.has_print(aliases.fingerprint, aliases.anonymous).tolist() == [alike]
     assert spans(recent.calls_of(numbers)) == ([1] if alike else [])
+
+
+def test_records_of_one_dialect_are_not_alike_however_many_there_are(recent):
+    def equal(number, dialect):
+        return record(number, dialect=dialect)
+
+    recent.add([batch([equal(1, "first"), equal(2, "first"), equal(3, "second")])])
+    aliases = Aliases.of(batch([equal(4, "second"), equal(5, "first"), equal(6, "third")]))
+    for row in range(3):
+        one = aliases.take(np.array([row]))
+        asked = keys_asked(one)
+        places, _ = recent.alike(asked.keys, one.anonymous[asked.of], one.dialects.hashes[asked.of])
+        assert len(places), f"record {row} has one of another dialect beside it"
+    recent.clear()
+    recent.want()
+    recent.add([batch([equal(1, "first"), equal(2, "first")])])
+    asked = keys_asked(aliases)
+    places, numbers = recent.alike(asked.keys, aliases.anonymous[asked.of], aliases.dialects.hashes[asked.of])
+    assert set(asked.of[places].tolist()) == {0, 2}
+    assert spans(recent.calls_of(numbers)) == [1, 2]
 
 
 @pytest.mark.parametrize(("output", "repeated"), [(9, True), (10, True), (11, False)])
@@ -126,6 +146,9 @@ def test_an_index_finds_every_row_under_its_key(parts, data):
         keys, rows = (np.array([pair[place] for pair in pairs], np.int64) for place in range(2))
         index.add(keys.astype(np.uint64), rows)
     asked = data.draw(st.lists(st.integers(0, 35), max_size=9))
-    places, rows = index.find(np.array(asked, np.uint64))
-    wanted = [(at, row) for at, key in enumerate(asked) for pairs in parts for held, row in pairs if held == key]
+    keys = np.array(asked, np.uint64)
+    places, rows = index.find(keys)
+    held = [pair for pairs in parts for pair in pairs]
+    wanted = [(asked.index(key), row) for key, row in held if key in asked]
     assert sorted(zip(places.tolist(), rows.tolist(), strict=True)) == sorted(wanted)
+    assert index.has(keys).tolist() == [any(key == one for one, _ in held) for key in asked]

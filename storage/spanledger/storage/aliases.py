@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from spanledger.storage.schema import Batch, Completeness, Hashes, Mask, Rows, Times
-from spanledger.storage.session_hashes import Sessions
+from spanledger.storage.text_hashes import TextHashes
 from spanledger.storage.windows import DAY_US
 
 NONE: Final = np.uint64(0)
@@ -24,7 +24,7 @@ ALIAS_COLUMNS: Final = (
     "record_hash", "response_hash", "request_hash", "context_hash", "fingerprint", "anonymous", "started_at",
     "ended_at", "ingested_at", "output_tokens", "session_id",
 )  # fmt: skip
-"""The columns of calls that aliases are made of."""
+"""The columns of calls that aliases are made of, those in dimension tables aside."""
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,12 @@ class Aliases:
     ended: Times
     ingested: Times
     completeness: Completeness
-    sessions: Sessions
+    sessions: TextHashes
+    dialects: TextHashes
 
     @classmethod
     def of(cls, batch: Batch) -> "Aliases":
-        """The aliases of a batch with the columns of CALLS, or those of ALIAS_COLUMNS."""
+        """The aliases of a batch with the columns of CALLS, or those of ALIAS_COLUMNS and `dialect`."""
         started = _times(batch, "started_at")
         ended = _times(batch, "ended_at")
         return cls(
@@ -62,7 +63,8 @@ class Aliases:
             ended=np.maximum(ended, started),
             ingested=_times(batch, "ingested_at"),
             completeness=completeness(batch),
-            sessions=Sessions(batch.column("session_id")),
+            sessions=TextHashes(batch.column("session_id")),
+            dialects=TextHashes(batch.column("dialect")),
         )
 
     def __len__(self) -> int:
@@ -70,8 +72,9 @@ class Aliases:
 
     def take(self, rows: Rows) -> "Aliases":
         """The aliases of some rows."""
-        arrays = {name: getattr(self, name)[rows] for name in self.__dataclass_fields__ if name != "sessions"}
-        return Aliases(**arrays, sessions=self.sessions.take(rows))
+        texts = {name: getattr(self, name).take(rows) for name in ("sessions", "dialects")}
+        arrays = {name: getattr(self, name)[rows] for name in self.__dataclass_fields__ if name not in texts}
+        return Aliases(**arrays, **texts)
 
     @property
     def days(self) -> Times:

@@ -15,8 +15,11 @@ import numpy as np
 from spanledger.storage.schema import Hashes, Mask, Times
 from spanledger.storage.windows import DAY_US
 
-LoadDay = Callable[[int], Iterable[Hashes]]
-"""All alias hashes that the ledger holds for calls started on a day (days since 1970, UTC), in pieces."""
+LoadDay = Callable[[int], Iterable[Hashes] | None]
+"""All alias hashes that the ledger holds for calls started on a day (days since 1970, UTC), in pieces.
+
+None: it holds none at all, for any day.
+"""
 
 BITS_PER_KEY: Final = 64
 KEYS_MIN: Final = 1 << 15
@@ -79,11 +82,16 @@ def _bits(hashes: Hashes) -> Hashes:
 
 
 class AliasFilters:
-    """The filters of a ledger, filled from it when a day is first touched."""
+    """The filters of a ledger, filled from it when a day is first touched.
+
+    Once the ledger says that it is empty, all that comes is remembered, and it is not asked about further days: what is
+    replayed into a new ledger touches many.
+    """
 
     def __init__(self, load_day: LoadDay) -> None:
         self._load_day = load_day
         self._days: OrderedDict[int, list[Filter]] = OrderedDict()
+        self._all = False  # days that are not here hold nothing
 
     def may_contain(self, hashes: Hashes, days: Times) -> Mask:
         """Which hashes may be in the ledger under their day."""
@@ -107,7 +115,8 @@ class AliasFilters:
     def add(self, hashes: Hashes, days: Times) -> None:
         """Remember hashes that were committed under their days."""
         for day in np.unique(days):
-            if int(day) in self._days:  # a day that was never asked about is loaded whole when it is
+            # A day that was never asked about is loaded whole when it is.
+            if self._all or int(day) in self._days:
                 _grow(self._chain(int(day)), hashes[days == day])
 
     def any_on(self, days: Times) -> bool:
@@ -117,16 +126,20 @@ class AliasFilters:
     def clear(self) -> None:
         """Forget everything: after a failed commit only the ledger knows what it holds."""
         self._days.clear()
+        self._all = False
 
     def _chain(self, day: int) -> list[Filter]:
         chain = self._days.get(day)
         if chain is None:
             chain = []
-            for hashes in self._load_day(day):
+            stored = () if self._all else self._load_day(day)
+            self._all = self._all or stored is None
+            for hashes in stored or ():
                 _grow(chain, hashes)
             self._days[day] = chain
             if len(self._days) > DAYS_MAX:
                 self._days.popitem(last=False)
+                self._all = False
         self._days.move_to_end(day)
         return chain
 

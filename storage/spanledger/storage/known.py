@@ -6,7 +6,7 @@ new span has the 64-bit hash of another one of its tenant, in the same seconds, 
 even with a million spans in those seconds.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -36,11 +36,23 @@ _ALIASES: Final = ("record_hash", "context_hash", "response_hash", "request_hash
 _NAMES: Final = ("response_hash", "request_hash")
 
 
-def names_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Iterator[Hashes]:
-    """The hashes of the calls, spans and usage points of a day (days since 1970, UTC), in pieces.
+def names_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Iterator[Hashes] | None:
+    """The hashes of the calls, spans and usage points of a day (days since 1970, UTC), in pieces; None without any.
 
     Of those that started on it, and the names of those that arrived on it though they started on another.
     """
+    if _is_empty(connection, ("call_facts", "observation_facts", "span_facts", "point_facts")):
+        return None
+    return _names_of_day(connection, day)
+
+
+def _is_empty(connection: duckdb.DuckDBPyConnection, tables: Sequence[str]) -> bool:
+    """Whether these tables hold nothing at all."""
+    rows = " union all ".join(f"(select 1 from {table} limit 1)" for table in tables)
+    return not connection.execute(rows).fetchall()
+
+
+def _names_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Iterator[Hashes]:
     for window in _pieces(connection, day):
         questions = [
             f"select record_hash as hash from span_facts where started_at between {window}",
@@ -69,8 +81,14 @@ def _pieces(connection: duckdb.DuckDBPyConnection, day: int) -> list[str]:
     return [between(first, last - 1) for first, last in pairwise(edges)]
 
 
-def nameless_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Iterator[Hashes]:
-    """The likenesses of the anonymous records that touch a day."""
+def nameless_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Iterator[Hashes] | None:
+    """The likenesses of the anonymous records that touch a day; None where there are no records at all."""
+    if _is_empty(connection, ("call_facts", "observation_facts")):
+        return None
+    return _nameless_of_day(connection, day)
+
+
+def _nameless_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Iterator[Hashes]:
     window = between(day * DAY_US - STRETCH_US, (day + 1) * DAY_US + STRETCH_US)
     columns = ", ".join(name for name in ALIAS_COLUMNS)
     rows = connection.sql(
@@ -80,7 +98,7 @@ def nameless_of_day(connection: duckdb.DuckDBPyConnection, day: int) -> Iterator
             for table in ("call_facts", "observation_facts")
         )
     ).to_arrow_table()
-    aliases = Aliases.of(rows)
+    aliases = Aliases.of(rows.append_column("dialect", pa.nulls(rows.num_rows, pa.string())))
     stood = keys_of(aliases).with_prints(aliases)
     yield np.asarray(stood.keys[stood.days == day])
 

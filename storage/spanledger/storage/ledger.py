@@ -374,10 +374,10 @@ class Ledger:
         connection.close()
         raise LedgerUnavailable(f"the ledger in {self._folder} could not be written: {sentence(error)}") from error
 
-    def _asking(self, question: Callable[[duckdb.DuckDBPyConnection, int], Iterable[Hashes]]) -> LoadDay:
+    def _asking(self, question: Callable[[duckdb.DuckDBPyConnection, int], Iterable[Hashes] | None]) -> LoadDay:
         """A filter's way to what the ledger holds of a day: all that was planned must be committed first."""
 
-        def load(day: int) -> Iterable[Hashes]:
+        def load(day: int) -> Iterable[Hashes] | None:
             self._plans.settled()
             return question(self._planning_connection(), day)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from spanledger.storage.aliases import NONE, Aliases
 from spanledger.storage.schema import Hashes, Rows, Times
-from spanledger.storage.session_hashes import mixed
+from spanledger.storage.text_hashes import mixed
 from spanledger.storage.windows import DAY_US
 
 STRETCH_US: Final = 4_000_000

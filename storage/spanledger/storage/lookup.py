@@ -38,12 +38,14 @@ _FINGERPRINT: Final = ("fingerprint",)
 _MATCHES: Final = """
     select call_id, epoch_us(started_at) as started
     from (
-        select call_id, started_at, {aliases} from call_facts where revision = 0 and {time} between {window}
+        select call_id, started_at, {aliases} from call_facts
+        where revision = 0 and {time} between {window} and {spoken}
         union all
-        select call_id, started_at, {aliases} from observation_facts where {time} between {window}
+        select call_id, started_at, {aliases} from observation_facts where {time} between {window} and {spoken}
     )
     where {matching}
 """
+_OTHERS: Final = "origin_key not in (select origin_key from origins where dialect = '{dialect}')"
 # The rows first, then their texts: through the view DuckDB joins the texts of every row of the window.
 _RECORDS: Final = """
     with few as materialized (
@@ -90,10 +92,14 @@ class Lookup:
         self._find(names, "started_at", started, NEAR_US)
 
     def alike(self, records: Aliases) -> None:
-        """Look for records with the fingerprints of some, that began or ended when these did."""
-        prints = np.unique(records.fingerprint)
-        self._find(prints, "started_at", records.started, SLACK_US, _FINGERPRINT)
-        self._find(prints, "ended_at", records.ended, SLACK_US, _FINGERPRINT)
+        """Look for records with the fingerprints of some, that began or ended when these did.
+
+        Records of one dialect are never put together by likeness: where all speak in one, only others are found. Else
+        a flood of equal calls would be taken out again and again.
+        """
+        prints, dialect = np.unique(records.fingerprint), records.dialects.only()
+        self._find(prints, "started_at", records.started, SLACK_US, _FINGERPRINT, dialect)
+        self._find(prints, "ended_at", records.ended, SLACK_US, _FINGERPRINT, dialect)
 
     def within_seconds(self, hashes: Hashes, started: Times) -> None:
         """Look for hashes up to half a minute from the times given."""
@@ -111,7 +117,15 @@ class Lookup:
         """Look for names among what arrived up to some hours from the times given."""
         self._find(hashes, "ingested_at", ingested, HOURS_US)
 
-    def _find(self, hashes: Hashes, time: str, around: Times, reach_us: int, aliases: Sequence[str] = _NAMES) -> None:
+    def _find(
+        self,
+        hashes: Hashes,
+        time: str,
+        around: Times,
+        reach_us: int,
+        aliases: Sequence[str] = _NAMES,
+        not_in: str | None = None,
+    ) -> None:
         if not len(hashes):
             return
         self._settled()
@@ -120,11 +134,14 @@ class Lookup:
         few = len(hashes) <= FEW
         sought = ", ".join(str(int(one)) for one in hashes) if few else "select hash from asked"
         matching = " or ".join(f"{alias} in ({sought})" for alias in aliases)
+        spoken = "true" if not_in is None else _OTHERS.format(dialect=not_in.replace("'", "''"))
         found = []
         try:
             for first, last in windows(around, reach_us, self.windows_max):
                 window = between(first, last)
-                question = _MATCHES.format(aliases=", ".join(aliases), time=time, window=window, matching=matching)
+                question = _MATCHES.format(
+                    aliases=", ".join(aliases), time=time, window=window, matching=matching, spoken=spoken
+                )
                 found.append(self._connection.sql(question).to_arrow_table())
         finally:
             self._connection.unregister("asked")

@@ -31,6 +31,7 @@ MERGED_KEYS_MAX: Final = 1 << 16
 
 _NO_HASHES: Final = np.zeros(0, np.uint64)
 _NO_ROWS: Final = np.zeros(0, np.int64)
+_HIGHEST: Final = np.uint64(2**64 - 1)
 
 
 class _Index:
@@ -56,9 +57,11 @@ class _Index:
         self._parts.append((keys[order], rows[order]))
 
     def find(self, asked: Hashes) -> tuple[Rows, Rows]:
-        """The rows that stand under any of the keys: the places of the keys, and the rows."""
-        order = np.argsort(asked)
-        in_order = asked[order]
+        """The rows that stand under any of the keys, none twice under one: the places of the keys, and the rows.
+
+        Of a key that is asked for several times the first place.
+        """
+        in_order, order = np.unique(asked, return_index=True)
         places, found = [_NO_ROWS], [_NO_ROWS]
         for keys, rows in self._parts:
             first = np.searchsorted(keys, in_order)
@@ -71,10 +74,11 @@ class _Index:
             found.append(rows[at])
         return np.concatenate(places), np.concatenate(found)
 
-    def has(self, keys: Hashes) -> Mask:
-        """Which keys anything stands under."""
-        has = np.zeros(len(keys), bool)
-        has[self.find(keys)[0]] = True
+    def has(self, asked: Hashes) -> Mask:
+        """Under which keys anything stands."""
+        has = np.zeros(len(asked), bool)
+        for keys, _ in self._parts:
+            has |= keys[np.minimum(np.searchsorted(keys, asked), len(keys) - 1)] == asked
         return has
 
     def drop_before(self, row: int) -> None:
@@ -151,15 +155,40 @@ class Recent:
         has[anonymous] |= self._likenesses.has(prints[anonymous])
         return has
 
-    def alike(self, keys: Hashes, anonymous: Mask) -> tuple[Rows, Rows]:
+    def alike(self, keys: Hashes, anonymous: Mask, dialects: Hashes) -> tuple[Rows, Rows]:
         """Records that stand under likenesses (see `keys_asked`): the places of the likenesses, and their numbers.
 
-        `anonymous`: whether who asks has no name; for one that has, only those without are meant.
+        `anonymous`: whether who asks has no name; for one that has, only those without are meant. `dialects`: in what
+        each who asks speaks; records of one dialect are never one call, however many are alike.
         """
-        places, rows = self._nameless.find(keys)
         without = np.flatnonzero(anonymous)
-        more, others = self._likenesses.find(keys[without])
+        places, rows = self._alike(self._nameless, keys, dialects)
+        more, others = self._alike(self._likenesses, keys[without], dialects[without])
         return np.concatenate([places, without[more]]), np.concatenate([rows, others])
+
+    def _alike(self, index: _Index, keys: Hashes, dialects: Hashes) -> tuple[Rows, Rows]:
+        firsts, rows = index.find(keys)
+        spoken = self._spoken(rows)
+        firsts, rows, spoken = (column[spoken != NONE] for column in (firsts, rows, spoken))
+        if not len(rows):
+            return firsts, rows
+        distinct, of_key = np.unique(keys, return_inverse=True)
+        held = of_key[firsts]
+        lowest, highest = np.full(len(distinct), _HIGHEST), np.zeros(len(distinct), np.uint64)
+        np.minimum.at(lowest, held, spoken)
+        np.maximum.at(highest, held, spoken)
+        asked = (lowest[of_key] <= highest[of_key]) & ((lowest[of_key] != dialects) | (highest[of_key] != dialects))
+        wanted = np.zeros(len(distinct), bool)
+        wanted[of_key[asked]] = True
+        return np.flatnonzero(asked), rows[wanted[held]]
+
+    def _spoken(self, rows: Rows) -> Hashes:
+        """The dialects of records, NONE for those that are not kept any more."""
+        spoken = np.zeros(len(rows), np.uint64)
+        for kept in self._batches:
+            mine = np.flatnonzero((rows >= kept.first) & (rows < kept.first + len(kept.alive)))
+            spoken[mine] = kept.aliases.dialects.hashes[rows[mine] - kept.first]
+        return spoken
 
     def calls_of(self, rows: Rows) -> Batch:
         """All records of the calls of some records, which are given by their numbers."""

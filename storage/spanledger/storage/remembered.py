@@ -127,7 +127,7 @@ class Remembered:
         for _, one in self._prints:
             found |= anonymous & one.may_contain(asked.keys)
         prints[rows[asked.of[found]]] = True
-        places, recent = self.recent.alike(asked.keys, anonymous)
+        places, recent = self.recent.alike(asked.keys, anonymous, some.dialects.hashes[asked.of])
         alike[rows[asked.of[places]]] = True
         return Concern(names, prints, unsure, alike, recent)
 
