@@ -1,4 +1,7 @@
-"""Records as OTLP: one trace a session, a span for each record, ids that follow from what identifies it."""
+"""Records as OTLP: one trace a session, a span for each record, ids that follow from what identifies it.
+
+Where no session is known, each record is a trace of its own.
+"""
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -7,7 +10,7 @@ from typing import Final, NamedTuple
 
 from spanledger.instrumentation.replay.otlp_metrics import metrics_body
 from spanledger.instrumentation.replay.otlp_span import ENCODERS
-from spanledger.instrumentation.replay.records import Bucket, Call, Prompt, Quota, Record, Session, Usage
+from spanledger.instrumentation.replay.records import Agent, Bucket, Call, Prompt, Quota, Record, Session, Tool, Usage
 from spanledger.instrumentation.replay.source import SERVER, Source
 from spanledger.instrumentation.replay.wire import Attribute, field, varint
 
@@ -41,11 +44,14 @@ class Export(NamedTuple):
 
 @dataclass(slots=True)
 class _Group:
-    """The spans of one session in one scope."""
+    """The spans of one session in one scope.
+
+    `trace`: None where no session is known: then each has a trace of its own.
+    """
 
     resource: bytes
     scope: bytes
-    trace: bytes
+    trace: bytes | None
     spans: list[bytes]
 
 
@@ -75,7 +81,8 @@ class Outgoing:
             group = self._group(source, record.session, vendor)
         if source.reasoning_beside and isinstance(record, Call):
             record = replace(record, usage=_seen(record.usage))
-        span = ENCODERS[type(record)](source.name, group.trace, record)
+        trace = group.trace or field(1, trace_id(source.name, f"\0{_key(record)}"))
+        span = ENCODERS[type(record)](source.name, trace, record)
         group.spans.append(span)
         self.size += len(span)
         return True
@@ -114,8 +121,9 @@ class Outgoing:
     def _group(self, source: Source, session: Session, vendor: bool) -> _Group:
         # The session is kept, so that its identity is not another's while this lasts.
         self._kept.append((source, session))
-        trace = trace_id(source.name, session.trace or session.id)
-        group = _Group(_resource(source.name, session, self._machine), _scope(source, vendor), field(1, trace), [])
+        name = session.trace or session.id
+        trace = field(1, trace_id(source.name, name)) if name else None
+        group = _Group(_resource(source.name, session, self._machine), _scope(source, vendor), trace, [])
         self._groups[id(session), vendor] = group
         return group
 
@@ -124,6 +132,10 @@ def is_sane(record: Record) -> bool:
     """Whether the clock that wrote the record was set."""
     at = record.at_ns if isinstance(record, Prompt | Quota) else record.started_ns
     return EARLIEST_NS <= at < LATEST_NS
+
+
+def _key(record: Call | Tool | Agent | Prompt | Quota) -> str:
+    return f"{record.name}\0{record.at_ns}" if isinstance(record, Quota) else record.key
 
 
 @lru_cache(maxsize=4096)

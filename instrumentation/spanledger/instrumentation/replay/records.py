@@ -30,10 +30,10 @@ class Usage:
 class Session:
     """What the calls of one session have in common; one object for all of them, since it is encoded once.
 
-    `id`: as the tool calls it, the same as in its telemetry. `project`: a name for people, not a path. `plan`: the
-    subscription that pays, where the log says that one does ("max", "chatgpt", …). `version`: of the tool. `trace`:
-    what the trace is named by, where copies of the session under other ids must come into the same one; else the id.
-    `cloud`, `instance`, `k8s_namespace`, `k8s_pod`: where a program ran that tells of its own calls.
+    `id`: as the tool calls it, the same as in its telemetry; "" where none is known. `project`: a name for people, not
+    a path. `plan`: the subscription that pays, where the log says that one does ("max", "chatgpt", …). `version`: of
+    the tool. `trace`: what the trace is named by, where copies of the session under other ids must come into the same
+    one; else the id. `cloud`, `instance`, `k8s_namespace`, `k8s_pod`: where a program ran that tells of its own calls.
     """
 
     id: str

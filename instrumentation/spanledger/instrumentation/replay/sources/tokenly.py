@@ -98,6 +98,9 @@ def _parsed(line: bytes) -> bool:
     return isinstance(row, dict) and _is_record(row)
 
 
+ROOT: Final = "SPANLEDGER_ROOT"
+"""Names another root of the file system, such as where a container has its host's."""
+
 _NAMES: Final = ("*.jsonl", "*token*.log", "*usage*.log")
 
 
@@ -111,11 +114,12 @@ SOURCE: Final = Source(
     "JSON lines of usage records",
     AGENT,
     (
-        Place(_in("var/log", "opt/*/logs", "home/*/logs"), {"linux": ("/",)}),
-        Place(_in("var/log", "usr/local/var/log"), {"darwin": ("/",)}),
-        Place(_in("AppData/Roaming/logs"), {"win32": ("~",)}),
-        Place(_in("ProgramData/logs"), {"win32": ("$SYSTEMDRIVE/",)}),
+        Place(_in("var/log", "opt/*/logs", "home/*/logs"), {"linux": ("/",)}, (ROOT,), is_common=True),
+        Place(_in("var/log", "usr/local/var/log"), {"darwin": ("/",)}, (ROOT,), is_common=True),
+        Place(_in("AppData/Roaming/logs"), {"win32": ("~",)}, is_common=True),
+        Place(_in("ProgramData/logs"), {"win32": ("$SYSTEMDRIVE/",)}, (ROOT,), is_common=True),
     ),
     _read,
     _recognises,
+    specific=0,
 )
