@@ -14,6 +14,12 @@ from benchmarks.server import Server
 from tests.asking import ask
 
 
+@pytest.fixture(autouse=True)
+def no_logs_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What lies in /var/log and its like is no test's."""
+    monkeypatch.setenv("SPANLEDGER_ROOT", str(tmp_path_factory.getbasetemp() / "no-root"))
+
+
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
     """`spanledger up` as a real process on free ports of loopback; at the end it must go on SIGTERM with exit 0."""

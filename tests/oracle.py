@@ -174,7 +174,10 @@ def usage(
         return oracle_dialects.shows(signs, values, name, as_text)
 
     uncached, _ = as_count(first(columns.UNCACHED, values))
-    return oracle_dialects.usage(row, dialect, total=total, uncached=uncached, odd=odd, failed=failed, shown=shown)
+    if as_text(values.get(columns.ADDS_UP)) == "true":
+        odd.add("sum")
+    read = oracle_dialects.usage(row, dialect, total=total, uncached=uncached, odd=odd, failed=failed, shown=shown)
+    return read | {"partial": read["partial"] or as_text(values.get(columns.PARTIAL)) == "true"}
 
 
 def microseconds(nanoseconds: int) -> datetime:

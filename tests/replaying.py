@@ -9,7 +9,7 @@ from typing import Any
 
 from spanledger.cli.wiring import wire
 from spanledger.instrumentation.replay.log import Log
-from spanledger.instrumentation.replay.otlp_spans import Outgoing
+from spanledger.instrumentation.replay.otlp_spans import Outgoing, is_sane
 from spanledger.instrumentation.replay.records import Call, Record
 from spanledger.instrumentation.replay.source import Source
 from spanledger.processors.pricing.bundled import bundled_catalogue
@@ -54,11 +54,12 @@ def _completeness(call: Call) -> tuple[int, int]:
 
 
 def requests(batches: Sequence[tuple[Source, Iterable[Record]]], tenant: str = "") -> list[Request]:
-    """The export requests of records."""
+    """The export requests of records, without those whose clock was never set."""
     outgoing = Outgoing(MACHINE)
     for source, records in batches:
         for record in records:
-            outgoing.add(source, record)
+            if is_sane(record):
+                outgoing.add(source, record)
     return [Request(export.body, tenant, signal=export.signal) for export in outgoing.take()]
 
 

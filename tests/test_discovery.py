@@ -1,7 +1,10 @@
 """Discovery: every log in its place once, within limits, and what cannot be looked at is counted."""
 
 import os
-from collections.abc import Iterator
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,8 @@ from spanledger.instrumentation.replay.records import Record
 from spanledger.instrumentation.replay.registry import SOURCES
 from spanledger.instrumentation.replay.source import AGENT, Place, Source
 from spanledger.instrumentation.replay.walking import Search
+from tests.log_fixtures import LOGS
+from tests.replaying import ABSENT, SHARED_LOGS
 
 
 def _read(log: Log) -> Iterator[Record]:
@@ -135,6 +140,24 @@ def test_a_folder_that_vanishes_is_counted(tmp_path: Path, monkeypatch):
     assert search.skipped == {"folder cannot be read: No such file or directory": 1}
 
 
+def test_what_cannot_be_read_where_all_programs_log_is_no_news_but_counted(tmp_path: Path, monkeypatch):
+    made(tmp_path, "opt/a/logs/x.jsonl", "opt/b/logs/y.jsonl")
+    real = os.scandir
+
+    def scandir(folder: str):
+        if folder.endswith("/b/logs"):
+            raise PermissionError(13, "Permission denied", folder)
+        return real(folder)
+
+    monkeypatch.setattr(walking.os, "scandir", scandir)
+    place = Place(("opt/*/logs/*.jsonl",), {"linux": ("/",)}, ("ROOT",), is_common=True)
+    search, common = Search(), Search()
+    found = known_logs([replace(TOOL, places=(place,))], search, {"ROOT": str(tmp_path)}, "linux", common)
+    assert names(found, tmp_path) == ["opt/a/logs/x.jsonl"]
+    assert (search.skipped, common.skipped) == ({}, {"folder cannot be read: Permission denied": 1})
+    assert search.owners == {str(tmp_path / "opt/a/logs"): {"tool"}}, "they are followed like others"
+
+
 def given(search: Search, *paths: object, forced: Source | None = None) -> list[tuple[str, str]]:
     found = given_logs([str(path) for path in paths], (TOOL, OTHER), search, forced)
     return sorted((one.source.name, one.path.name) for one in found)
@@ -151,6 +174,88 @@ def test_files_of_a_user_are_told_by_where_they_lie_else_by_what_they_say(tmp_pa
         ("other", "y.any"), ("tool", "a.jsonl"), ("tool", "x.any"),
     ]  # fmt: skip
     assert search.skipped == {"no known kind of log": 1}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_one"),
+    [
+        ("logs/a.jsonl", True),
+        ("backup/tool/logs/b/c/a.jsonl", True),
+        ("old/s/chat-1.json", True),
+        ("old/chat-1.json", False),
+        ("old/s/t/chat-1.json", False),
+        ("s/old/chat-1.json", False),
+        ("hash/chats/session/1.jsonl", True),
+        ("chats/session/1.jsonl", True),
+        ("chats/1.jsonl", False),
+        ("notes.md", False),
+    ],
+)
+def test_what_nobody_recognises_is_told_by_how_it_lies(tmp_path: Path, name: str, is_one: bool):
+    place = replace(PLACE, globs=(*PLACE.globs, "*/chats/*/*.jsonl", "*.md"))
+    made(tmp_path, name)
+    (tmp_path / name).write_text("says nothing")
+    search = Search()
+    found = given_logs([str(tmp_path / name)], [replace(TOOL, places=(place,))], search)
+    assert [one.path.name for one in found] == ([Path(name).name] if is_one else [])
+    assert search.skipped == ({} if is_one else {"no known kind of log": 1})
+
+
+def test_what_a_file_says_goes_before_how_it_lies(tmp_path: Path):
+    made(tmp_path, "logs/a.jsonl")
+    (tmp_path / "logs" / "a.jsonl").write_text("OTHER")
+    assert given(Search(), tmp_path) == [("other", "a.jsonl")]
+
+
+def test_of_several_that_recognise_a_file_the_most_specific_reads_it(tmp_path: Path):
+    made(tmp_path, "logs/a.jsonl")
+    kin = replace(TOOL, name="kin", places=(), specific=2)
+    anything = replace(OTHER, name="anything", recognises=lambda path, head: True, specific=0)
+    for sources, expected in (((TOOL, kin, anything), "kin"), ((TOOL, anything), "tool"), ((anything,), "anything")):
+        for order in permutations(sources):
+            (found,) = given_logs([str(tmp_path)], order, Search())
+            assert found.source.name == expected
+    silent = replace(TOOL, specific=0, recognises=lambda path, head: False)
+    assert list(given_logs([str(tmp_path)], [silent], Search())) == [], "it takes only what it recognises"
+
+
+def whose(folder: Path, sources: Sequence[Source]) -> dict[str, str]:
+    return {str(one.path): one.source.name for one in given_logs([str(folder)], sources, Search())}
+
+
+@pytest.mark.parametrize("folder", [LOGS, SHARED_LOGS], ids=["ours", "shared"])
+def test_the_order_of_the_registry_does_not_matter(folder: Path):
+    if not folder.is_dir():
+        pytest.skip(ABSENT)
+    expected = whose(folder, SOURCES)
+    assert expected
+    chance = random.Random(folder.name)
+    for _ in range(3):
+        assert whose(folder, chance.sample(SOURCES, len(SOURCES))) == expected
+    if folder == LOGS:
+        assert {path: name for path, name in expected.items() if name != Path(path).relative_to(LOGS).parts[0]} == {}
+
+
+@pytest.mark.parametrize(
+    ("fixture", "copy", "name"),
+    [
+        ("claude-code/projects/-home-ada-shop/9d0a77aa-0000-4bbb-8ccc-123456789abc.jsonl",
+         "sessions/-home-ada-openclaw/x.jsonl", "claude-code"),
+        ("pi/--home-dev-webshop--/2026-03-31T11-00-00-000Z_8888bbbb-0000-4000-8000-000000000008.jsonl",
+         "sessions/a/x.jsonl", "pi"),
+        ("qwen-code/projects/-home-dev-webshop/chats/4444dddd-0000-4000-8000-000000000004.jsonl",
+         "projects/x.jsonl", "qwen-code"),
+        ("openclaw/agents/main/sessions/S1.trajectory.jsonl", "agents/a/sessions/x.jsonl", "openclaw"),
+        ("codex/sessions/2026/11/03/rollout-2026-11-03T10-00-00-01a00000-aaaa-7bbb-8ccc-000000000001.jsonl",
+         "projects/x.jsonl", "codex"),
+        ("copilot-cli/session-state/7d1f2c9a-0001/events.jsonl", "chat.jsonl", "copilot-cli"),
+    ],
+)  # fmt: skip
+def test_a_copy_in_a_folder_like_anothers_is_read_as_what_it_is(tmp_path: Path, fixture: str, copy: str, name: str):
+    path = tmp_path / copy
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes((LOGS / fixture).read_bytes())
+    assert list(whose(tmp_path, SOURCES).values()) == [name]
 
 
 def test_a_named_source_reads_whatever_it_is_given(tmp_path: Path):

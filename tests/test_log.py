@@ -113,6 +113,15 @@ def test_rows_of_csv_by_their_header(tmp_path: Path):
     assert sum(log.skipped.values()) == 1
 
 
+def test_a_row_that_is_no_csv_is_counted_and_the_rest_taken(tmp_path: Path):
+    log = Log(written(tmp_path, b"a,b\n1,x\n2,tw\ro\n3,z\n"))
+    assert [row for _, row in log.rows()] == [{"a": "1", "b": "x"}, {"a": "3", "b": "z"}]
+    assert log.skipped == {of_log.NOT_CSV: 1}
+    headless = Log(written(tmp_path, b"a\rb\n1,x\n"))
+    assert list(headless.rows()) == []
+    assert headless.skipped == {of_log.NOT_CSV: 1}
+
+
 def test_a_document_is_one_value_within_bounds(tmp_path: Path, monkeypatch):
     assert Log(written(tmp_path, b"\xef\xbb\xbf[1, 2]")).document() == [1, 2]
     torn = Log(written(tmp_path, b"[1, "))
@@ -166,6 +175,21 @@ def test_a_locked_or_damaged_database_is_counted(tmp_path: Path, monkeypatch):
         assert sum(log.skipped.values()) == 1
 
 
+def test_a_database_whose_schema_is_no_text_is_counted(tmp_path: Path):
+    path = tmp_path / "x.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("create table table_with_a_name (a)")
+        connection.commit()
+    path.write_bytes(
+        path.read_bytes().replace(
+            b"CREATE TABLE table_with_a_name", b"CREATE \xff\xff\xff\xff\xff \xff\xff\xff\xff_with_a_name"
+        )
+    )
+    with closing(Log(path)) as log:
+        assert list(log.table("select a from table_with_a_name")) == []
+        assert log.skipped == {"SQLite: its schema is damaged": 1}
+
+
 def test_marks_are_the_line_in_hand_and_the_state_then(tmp_path: Path):
     log = Log(written(tmp_path, LINES))
     reading = log.lines()
@@ -184,3 +208,10 @@ def test_siblings_are_found_beside_the_log(tmp_path: Path):
     assert beside is not None
     assert beside.document() == {}
     assert log.sibling("z.json") is None
+
+
+def test_a_sibling_whose_name_cannot_be_one_is_counted(tmp_path: Path):
+    log = Log(written(tmp_path, LINES))
+    assert log.sibling("x" * 5000 + ".json") is None
+    assert log.sibling("nul\0.json") is None
+    assert log.skipped == {"file beside it cannot be read: File name too long": 1}

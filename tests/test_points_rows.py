@@ -70,8 +70,9 @@ def test_cost_is_exact_to_the_pico_dollar() -> None:
     [
         {"said": dict(reversed(SAID.items()))},
         {"resource": {"service.name": "app", "k8s.pod.name": "p-1", "host.name": "h-1"}},
+        {"said": SAID | {"spanledger.requests": 3}},
     ],
-    ids=["attributes in another order", "a Collector added to the resource"],
+    ids=["attributes in another order", "a Collector added to the resource", "an export says of how many requests"],
 )
 def test_the_same_point_by_another_route_is_the_same(other: dict[str, Any]) -> None:
     assert row(**other)["point_hash"] == row()["point_hash"]

@@ -223,6 +223,29 @@ def test_a_promise_that_lapsed_is_said_and_the_last_known_price_given() -> None:
     assert lapsed["price_id"] == kept["price_id"] == "openai/gpt-5.6-sol@2026-08-21"
 
 
+@pytest.mark.parametrize(
+    ("provider", "model", "one_prompt", "many"),
+    [
+        ("openai", "gpt-5.4", "5", "2.5"),
+        ("anthropic", "claude-sonnet-4-5", "6", "3"),
+    ],
+)
+@pytest.mark.parametrize("flags", ["sum", "bad_count,sum", "sum,two_values"])
+def test_a_sum_of_calls_is_priced_as_short_prompts(
+    provider: str, model: str, one_prompt: str, many: str, flags: str
+) -> None:
+    said = {"provider": provider, "request_model": model, "input_tokens": 1_000_000, "output_tokens": 0}
+    said["started_at"] = datetime(2026, 4, 15, tzinfo=UTC)
+    long, summed, other = priced(*({**GPT_4O, **said, "flags": flag} for flag in (None, flags, "summary")))
+    assert (long["cost_input_usd"], summed["cost_input_usd"]) == (Decimal(one_prompt), Decimal(many))
+    assert summed["price_rule"] == f"{long['price_rule']}; a sum of calls: priced as short prompts"
+    assert other["cost_usd"] == long["cost_usd"]
+
+
+def test_a_sum_of_calls_of_an_unknown_model_has_no_rule() -> None:
+    assert one(request_model="gpt-7", flags="sum")["price_rule"] is None
+
+
 # Where and by whom a call was served ----------------------------------------------------------------------------------
 
 

@@ -70,6 +70,20 @@ def test_numbers_that_contradict_each_other_are_flagged(scope, said, flags):
     assert flags is None or set(flags.split(",")) <= set(FLAGS)
 
 
+@pytest.mark.parametrize("yes", [True, "true"])
+def test_replayed_logs_say_that_they_do_not_know_all_or_add_up_calls(yes):
+    row = call({IN: 10, OUT: 5, "spanledger.partial": yes}, scope="spanledger.replay.agent")
+    assert (row["partial"], row["flags"], row["input_tokens"], row["attributes"]) == (True, None, 10, None)
+    row = call({IN: 10, OUT: 5, READ: 60, "spanledger.adds_up": yes}, scope="spanledger.replay.agent")
+    assert (row["partial"], row["flags"], row["attributes"]) == (False, "cache_above_input,sum", None)
+
+
+@pytest.mark.parametrize("no", [False, "no", 1])
+def test_only_yes_means_yes(no):
+    row = call({IN: 10, OUT: 5, "spanledger.partial": no, "spanledger.adds_up": no}, scope="spanledger.replay.agent")
+    assert (row["partial"], row["flags"]) == (False, None)
+
+
 def test_flags_are_listed_in_order():
     assert list(FLAGS) == sorted(FLAGS)
 

@@ -54,7 +54,7 @@ NO_REQUEST_ID: Final = frozenset({"s8-gateway-norequestid-grpc"})
 
 def transcripts(session: Session, home: Path) -> list[Request]:
     """The export requests of a session's transcripts in a copy of its home, one a file."""
-    found = list(known_logs(SOURCES, Search(), {"HOME": str(home)}, "linux"))
+    found = list(known_logs(SOURCES, Search(), {"HOME": str(home), "SPANLEDGER_ROOT": str(home / "no-root")}, "linux"))
     assert found, session.name
     return [request for one in found for request in requests([(one.source, read(one.source, one.path))])]
 

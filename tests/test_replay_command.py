@@ -37,6 +37,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     shutil.copytree(LOGS / "claude-code", folder / ".claude")
     shutil.copytree(LOGS / "codex", folder / ".codex")
+    monkeypatch.setenv("SPANLEDGER_ROOT", str(tmp_path / "root"))
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.setenv("USERPROFILE", str(folder))
     monkeypatch.chdir(tmp_path)
@@ -219,6 +220,20 @@ def test_an_endpoint_that_does_not_answer_loses_nothing(run: Callable[..., Done]
         assert told["sources"]["codex"]["new"] == 4
 
 
+def test_what_cannot_be_looked_at_where_all_programs_log_only_the_doctor_tells(
+    run: Callable[..., Done], home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    logs = home.parent / "root" / "var" / "log"
+    logs.mkdir(parents=True)
+    (logs / "big.jsonl").write_text("x" * 200_000)
+    monkeypatch.setattr("spanledger.instrumentation.replay.discovery.FILE_BYTES_MAX", 100_000)
+    assert json.loads(run("replay", "--json").out)["skipped"] == []
+    found = json.loads(run("doctor", "--json").out)
+    assert found["notes"] == [f"Where all programs log: file is too big (1 ×), such as {logs / 'big.jsonl'}."]
+    assert not [one for one in found["off"] if "too big" in one]
+    assert "Where all programs log: file is too big" in " ".join(run("doctor").out.split())
+
+
 def test_the_doctor_says_what_lies_where_and_what_is_off(run: Callable[..., Done], home: Path):
     found = json.loads(run("doctor", "--json").out)
     assert {logs["tool"]: (logs["files"], logs["waiting"]) for logs in found["logs"]} == {
@@ -228,6 +243,7 @@ def test_the_doctor_says_what_lies_where_and_what_is_off(run: Callable[..., Done
     assert not found["ledger"]["exists"]
     (sentence,) = found["off"]
     assert sentence.startswith(f"Claude Code deletes transcripts in {home / '.claude'} after 30 days when it starts.")
+    assert found["notes"] == []
     (home / ".claude" / "settings.json").write_text('{"cleanupPeriodDays": 3650}')
     run()
     after = json.loads(run("doctor", "--json").out)

@@ -18,13 +18,13 @@ from spanledger.instrumentation.replay.log import Log
 from spanledger.instrumentation.replay.otlp_spans import Outgoing, is_sane
 from spanledger.instrumentation.replay.positions import Task
 from spanledger.instrumentation.replay.reading import BAD_CLOCK, read_logs
-from spanledger.instrumentation.replay.records import Record
+from spanledger.instrumentation.replay.records import Call, Record, Session, Usage
 from spanledger.instrumentation.replay.registry import SOURCES
 from spanledger.instrumentation.replay.source import Source
 from spanledger.instrumentation.replay.sources.claude_code import SOURCE as CLAUDE_CODE
 from spanledger.instrumentation.replay.walking import Search
 from tests.log_fixtures import LOGS, calls, copied
-from tests.replaying import MACHINE, read
+from tests.replaying import MACHINE, read, requests
 
 DEEP = b'{"a":' * 900 + b"1" + b"}" * 900
 
@@ -179,6 +179,20 @@ def test_a_clock_of_1970_and_an_unreadable_file_are_counted_and_named(tmp_path: 
         str(gone): {"cannot be read: No such file or directory": 1},
         str(old): {BAD_CLOCK: 1},
     }
+
+
+def test_records_of_a_clock_that_was_never_set_are_not_sent():
+    session = Session("s")
+    good, bad = (Call("k", session, at, at, Usage(1, output_tokens=1)) for at in (1_790_000_000 * 10**9, 1))
+    assert [len(requests([(CLAUDE_CODE, [one])])) for one in (good, bad)] == [1, 0]
+
+
+def test_ids_that_are_no_names_of_files_are_harmless(tmp_path: Path):
+    for number, id_ in enumerate(("x" * 5000, "../" * 2000, "a/b", "\\udfff", "nul\\u0000")):
+        path = tmp_path / f"agent-{number}.jsonl"
+        path.write_text(f'{{"type":"user","sessionId":"{id_}"}}\n', "utf-8")
+        for source in SOURCES:
+            taken(source, path)
 
 
 def test_a_locked_database_is_counted_and_left_for_the_next_time(tmp_path: Path, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -43,6 +44,15 @@ def message(source: Source, *records: Record) -> ExportTraceServiceRequest:
 
 def attributes(of) -> dict[str, object]:
     return {one.key: getattr(one.value, str(one.value.WhichOneof("value"))) for one in of}
+
+
+def test_calls_of_no_known_session_are_not_one_trace():
+    nobody = Session("", user="ada")
+    calls = [replace(CALL, key=key, session=nobody, parent=None) for key in "ab"]
+    first, second = message(GATEWAY, *calls).resource_spans[0].scope_spans[0].spans
+    assert first.trace_id != second.trace_id
+    (again,) = message(GATEWAY, replace(calls[0], session=Session(""))).resource_spans[0].scope_spans[0].spans
+    assert (again.trace_id, again.span_id) == (first.trace_id, first.span_id), "a copy is known by its key"
 
 
 def test_a_call_says_all_that_is_known_of_it():
@@ -202,7 +212,7 @@ def test_buckets_are_metrics_and_no_calls():
         "gen_ai.usage.cost": 1.5,
     }
     assert all(
-        one.sum.is_monotonic and one.sum.aggregation_temporality == 1 for one in resource.scope_metrics[0].metrics
+        one.sum.is_monotonic and one.sum.aggregation_temporality == 2 for one in resource.scope_metrics[0].metrics
     )
     point = metrics["gen_ai.usage.cost"]
     assert (point.start_time_unix_nano, point.time_unix_nano) == (T, T + 3600 * 10**9)
@@ -235,3 +245,59 @@ def test_the_ledger_understands_all_of_it(tmp_path):
     assert [(span["operation"], span["tool_name"]) for span in spans] == [("execute_tool", "Bash"), ("quota", None)]
     assert json.loads(spans[1]["attributes"])["spanledger.quota.used_percent"] == 12.5
     assert points == [{"n": 2, "tokens": 107}]
+
+
+@pytest.mark.parametrize("order", ["grown last", "grown first", "again and again"])
+def test_a_bucket_that_is_exported_again_after_it_grew_counts_once(tmp_path: Path, order: str):
+    hour = 3600 * 10**9
+    first = Bucket("b-1", T, T + hour, Usage(1000, output_tokens=7), "gpt-5", "openai", Decimal(1), requests=2)
+    grown = replace(first, usage=Usage(1200, output_tokens=9), cost_usd=Decimal("1.5"), requests=3)
+    other = replace(first, key="b-2", usage=Usage(10), cost_usd=None)
+    moment = replace(first, key="b-3", started_ns=T + hour, usage=Usage(5), cost_usd=None)
+    sent = {
+        "grown last": [first, grown],
+        "grown first": [grown, first],
+        "again and again": [first, grown, grown, first],
+    }
+    ledger = Ledger.open(tmp_path)
+    try:
+        for bucket in (*sent[order], other, moment):
+            feed(ledger, requests([(GATEWAY, [bucket])]))
+        with ledger.reader() as reader:
+            told = reader.query(
+                "select kind, sum(added_tokens)::bigint as tokens, sum(added_cost_usd) as cost from usage_points"
+                " group by kind order by kind"
+            ).to_pylist()
+    finally:
+        ledger.close()
+    assert [(row["kind"], row["tokens"], row["cost"]) for row in told] == [
+        ("cost", None, Decimal("1.5")), ("input", 1215, None), ("output", 9, None),
+    ]  # fmt: skip
+
+
+def test_a_sum_is_priced_as_short_prompts_and_what_is_not_known_whole_is_not_priced(tmp_path: Path):
+    started = 1_776_000_000 * 10**9
+    million = Call("k", Session("s"), started, started, Usage(1_000_000, output_tokens=0), "gpt-5.4", provider="openai")
+    sonnet = {"model": "claude-sonnet-4-5", "provider": "anthropic"}
+    told = [
+        replace(million, key="one"),
+        replace(million, key="sum", session=Session("t"), adds_up=True),
+        replace(million, key="sum of another", session=Session("u"), adds_up=True, **sonnet),
+        replace(million, key="part", session=Session("v"), usage=Usage(5, output_tokens=2), partial=True),
+    ]
+    ledger = Ledger.open(tmp_path)
+    try:
+        feed(ledger, requests([(CLIENT, told)]))
+        with ledger.reader() as reader:
+            rows = reader.query("select * from calls order by session_id").to_pylist()
+    finally:
+        ledger.close()
+    assert [(row["cost_input_usd"], row["flags"], row["partial"], row["price_status"]) for row in rows] == [
+        (Decimal(5), None, False, "priced"),
+        (Decimal("2.5"), "sum", False, "priced"),
+        (Decimal(3), "sum", False, "priced"),
+        (None, None, True, "missing_usage"),
+    ]
+    assert [row["price_rule"].endswith("a sum of calls: priced as short prompts") for row in rows] == [
+        False, True, True, False,
+    ]  # fmt: skip

@@ -84,7 +84,10 @@ def test_a_model_of_ones_own_costs_what_its_rule_says_by_the_size_of_the_prompt(
     assert long["cost_usd"] == (601 * Decimal("0.2") + 400 * Decimal("0.01") + 100 * Decimal("0.3")) / 10**6 + Decimal(
         "0.005"
     )
+    summed = call(OWN, **said, input_tokens=1001, flags="sum")
+    assert summed["cost_input_usd"] < long["cost_input_usd"], "no one prompt of a sum is known to be long"
     rule = read_rules(OWN).models[0]
+    assert summed["price_id"] == f"model/{rule.id}"
     assert (short["price_id"], long["price_id"]) == (f"model/{rule.id}", f"model/{rule.id}>1000")
     assert short["price_rule"] == f'model "ollama/llama*" {rule.id}'
 

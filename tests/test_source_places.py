@@ -46,7 +46,11 @@ def test_a_tool_is_found_where_it_keeps_its_logs(
     tmp_path: Path, platform: str, name: str, fixture: str, place: str
 ) -> None:
     put(LOGS / fixture, tmp_path / place)
-    environment = {"HOME": str(tmp_path), "APPDATA": str(tmp_path / "AppData/Roaming")}
+    environment = {
+        "HOME": str(tmp_path),
+        "SPANLEDGER_ROOT": str(tmp_path / "root"),
+        "APPDATA": str(tmp_path / "AppData/Roaming"),
+    }
     found = list(known_logs(SOURCES, Search(), environment, platform))
     assert {one.source.name for one in found} == {name}
 
@@ -66,7 +70,7 @@ def test_a_tool_is_found_where_it_keeps_its_logs(
 )
 def test_a_variable_moves_the_place(tmp_path: Path, variable: str, name: str, fixture: str, place: str) -> None:
     put(LOGS / fixture, tmp_path / "moved" / place)
-    environment = {"HOME": str(tmp_path), variable: str(tmp_path / "moved")}
+    environment = {"HOME": str(tmp_path), "SPANLEDGER_ROOT": str(tmp_path / "root"), variable: str(tmp_path / "moved")}
     found = list(known_logs(SOURCES, Search(), environment, "linux"))
     assert {one.source.name for one in found} == {name}
 

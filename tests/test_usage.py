@@ -7,12 +7,14 @@ import pyarrow as pa
 import pytest
 
 from spanledger.processors.pricing.usage import COUNT_MAX, Usage, read_usage
-from spanledger.storage.schema import USAGE
+from spanledger.storage.schema import LABEL, USAGE
 
 
 def read(**counts: Any) -> Usage:
     row = {"input_tokens": 100, "output_tokens": 50} | counts
-    return read_usage(pa.table({name: pa.array([row.get(name)], kind) for name, kind in USAGE.items()}))
+    return read_usage(
+        pa.table({name: pa.array([row.get(name)], kind) for name, kind in (USAGE | {"flags": LABEL}).items()})
+    )
 
 
 def test_a_plain_call_is_neither_missing_nor_impossible() -> None:
@@ -111,5 +113,5 @@ def test_how_long_it_takes_to_listen_is_usage_enough() -> None:
 @pytest.mark.parametrize(("seconds", "counted"), [(0, 0), (3, 10), (90, 90)])
 def test_of_what_is_heard_at_least_the_minimum_counts_and_of_nothing_nothing(seconds: int, counted: int) -> None:
     row = {"input_tokens": 0, "audio_seconds": seconds}
-    heard = pa.table({name: pa.array([row.get(name)], kind) for name, kind in USAGE.items()})
+    heard = pa.table({name: pa.array([row.get(name)], kind) for name, kind in (USAGE | {"flags": LABEL}).items()})
     assert read_usage(heard, np.array([10])).audio_seconds[0] == counted

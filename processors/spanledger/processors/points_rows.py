@@ -35,6 +35,9 @@ LABEL_KEYS: Final = {
 IDENTITY: Final = ("service.namespace", "service.name", "service.instance.id", "process.pid")
 """Resource attributes that tell one process from another. Others may be added by a Collector on one of two routes."""
 
+_GROWING: Final = "spanledger.requests"
+"""How many requests a vendor's export added up: it grows with the amount, and tells no series from another."""
+
 _SERIES: Final = seed_of("usage series")
 _POINT: Final = seed_of("usage point")
 _ATTRIBUTE: Final = seed_of("usage attribute")
@@ -133,7 +136,7 @@ def _hashes(points: Points, series: Hashes) -> Hashes:
 
 def _attribute_sets(attributes: Attributes) -> Hashes:
     """A hash of each row's attributes, the same in any order."""
-    pairs, codes, counts = attributes.pairs(lambda _: True)
+    pairs, codes, counts = attributes.pairs(lambda key: key != _GROWING)
     values = attributes.values.take(pa.array(pairs)).dictionary_encode()
     said = hash_texts(values.dictionary, np.full(len(values.dictionary), _ATTRIBUTE))
     keys = hash_texts(pa.array(attributes.keys, pa.string()), np.full(len(attributes.keys), _ATTRIBUTE))

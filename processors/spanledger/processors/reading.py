@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from spanledger.processors.any_value import NO_CODE, NO_COUNT, as_integers
 from spanledger.processors.attributes import COUNT_MAX, Attributes
-from spanledger.processors.dialects.columns import COUNTS, TOTAL, UNCACHED
+from spanledger.processors.dialects.columns import ADDS_UP, COUNTS, PARTIAL, TOTAL, UNCACHED
 from spanledger.processors.dialects.dialect import EXCLUSIVE, INCLUSIVE
 from spanledger.processors.dialects.operations import BILLABLE, NO_OUTPUT
 from spanledger.processors.operations_said import is_any
@@ -40,7 +40,7 @@ _INCLUSIVE, _EXCLUSIVE, _TOTAL_IN, _TOTAL_EX, _UNCACHED_IN, _UNCACHED_EX, _BY_SI
 _ADDS_CACHE: Final = np.array(["exclusive" in rule for rule in RULES])
 
 FLAGS: Final = (
-    "bad_count", "cache_above_input", "cumulative", "guessed_usage", "left_early", "total_differs", "two_values",
+    "bad_count", "cache_above_input", "cumulative", "guessed_usage", "left_early", "sum", "total_differs", "two_values",
 )  # fmt: skip
 """What is odd about the counts of a record, in the order in which `flags` lists them."""
 
@@ -55,12 +55,12 @@ class _Usage:
 
     def __init__(self, records: Records, labels: Mapping[str, Any], inside: Mapping[str, pa.StringArray]) -> None:
         self.records, self.labels, self.inside = records, labels, inside
-        self.odd = np.zeros(len(records), np.int8)
+        self.odd = np.zeros(len(records), np.int16)
         self.partial = np.zeros(len(records), bool)
         self.counts: dict[str, Any] = {}
 
     def flag(self, name: str, rows: Mask) -> None:
-        self.odd |= np.where(rows, np.int8(1 << FLAGS.index(name)), np.int8(0))
+        self.odd |= np.where(rows, np.int16(1 << FLAGS.index(name)), np.int16(0))
 
     def number(self, name: str) -> Integers:
         """A count with 0 for what was not said."""
@@ -88,7 +88,8 @@ def usage_of(records: Records, labels: Mapping[str, Any], inside: Mapping[str, p
     if beside.any():
         _add(usage, "output_tokens", beside, usage.number("reasoning_tokens"))
     _take_back_unfinished(usage)
-    usage.partial |= _half_said(usage) | _hidden(usage)
+    usage.partial |= _half_said(usage) | _hidden(usage) | _true(usage, PARTIAL)
+    usage.flag("sum", _true(usage, ADDS_UP))
     read = pc.if_else(usage.counts["input_tokens"].is_valid(), pa.array(rule.astype(np.int32)), NO_CODE)
     return usage.counts | {
         "usage_rule": pa.DictionaryArray.from_arrays(read, pa.array(RULES)),
@@ -284,6 +285,14 @@ def _hidden(usage: _Usage) -> Mask:
     return hidden
 
 
+def _true(usage: _Usage, key: str) -> Mask:
+    """Records that say yes to a key."""
+    if not usage.records.attributes.layouts.has(key):
+        return np.zeros(len(usage.records), bool)
+    said = pc.equal(usage.records.attributes.text(key), "true").fill_null(False)
+    return np.asarray(said.to_numpy(zero_copy_only=False), bool)
+
+
 def _cached(usage: _Usage) -> Integers:
     return usage.number("cache_read_tokens") + usage.number("cache_write_tokens")
 
@@ -311,7 +320,7 @@ def _valid(column: Any) -> Mask:
     return np.asarray(column.is_valid().to_numpy(zero_copy_only=False))
 
 
-def _flags(odd: npt.NDArray[np.int8]) -> pa.Array:
+def _flags(odd: npt.NDArray[np.int16]) -> pa.Array:
     """Each record's flags, joined by commas."""
     if not odd.any():
         return pa.nulls(len(odd), pa.string()).dictionary_encode()

@@ -37,13 +37,20 @@ def known_logs(
     search: Search,
     environment: Mapping[str, str] | None = None,
     platform: str = sys.platform,
+    common: Search | None = None,
 ) -> Iterator[Found]:
-    """The logs in the places where the tools of `sources` keep them, each once."""
+    """The logs in the places where the tools of `sources` keep them, each once.
+
+    What could not be looked at is counted in `search`, but in `common` where the place is one of all programs.
+    """
     seen: set[str] = set()
+    if common is None:
+        common = Search()
+    common.folders, common.owners = search.folders, search.owners
     for source in sources:
         for place in source.places:
             for folder in folders_of(place, os.environ if environment is None else environment, platform):
-                yield from _in_folder(source, place.globs, folder, search, seen)
+                yield from _in_folder(source, place.globs, folder, common if place.is_common else search, seen)
 
 
 def given_logs(
@@ -61,7 +68,7 @@ def given_logs(
             if os.path.isdir(one):
                 yield from _in_given(one, sources, search, seen, forced)
             elif os.path.isfile(one):
-                source = forced or _reader(Path(one), (), sources, search)
+                source = forced or _reader(Path(one), sources, search)
                 found = _looked_at(source, one, search, seen) if source else None
                 if found:
                     yield found
@@ -73,15 +80,8 @@ def _in_given(
     folder: str, sources: Sequence[Source], search: Search, seen: set[str], forced: Source | None
 ) -> Iterator[Found]:
     """The logs in a folder that may be a tool's, or a copy of one, or anything."""
-    placed: dict[str, list[Source]] = {}
-    for source in (forced,) if forced else sources:
-        for place in source.places:
-            for glob in place.globs:
-                for path in walk(folder, tuple(glob.split("/")), search):
-                    placed.setdefault(path, []).append(source)
-    everything = walk(folder, ("**", "*"), search)
-    for path in dict.fromkeys((*placed, *everything)):
-        reader = forced or _reader(Path(path), placed.get(path, ()), sources, search)
+    for path in walk(folder, ("**", "*"), search):
+        reader = forced or _reader(Path(path), sources, search)
         found = _looked_at(reader, path, search, seen) if reader else None
         if found:
             yield found
@@ -153,33 +153,41 @@ def _looked_at(source: Source, path: str, search: Search, seen: set[str]) -> Fou
     return Found(source, Path(path), told.st_size, told.st_mtime_ns, told.st_dev, told.st_ino)
 
 
-def _reader(path: Path, placed: Sequence[Source], sources: Sequence[Source], search: Search) -> Source | None:
-    """Whose log a file is: by what it says and where it lies, else by what it says, else by where it lies.
+def _reader(path: Path, sources: Sequence[Source], search: Search) -> Source | None:
+    """Whose log a file is: by what it says, and where nobody recognises that, by how it lies; None if it is nobody's.
 
-    `placed` are those in whose places it lies, if that is known.
+    Of several the most specific one, whatever their order.
     """
     try:
         head = Log(path).head(HEAD_BYTES)
     except OSError as error:
         search.skip(f"cannot be read: {error.strerror}", str(path))
         return None
-    placed = placed or [
-        source for source in sources if any(_lies_in(path, glob) for place in source.places for glob in place.globs)
-    ]
     knowing = [source for source in sources if source.recognises(path, head)]
-    both = [source for source in placed if source in knowing]
-    return next(iter((*both, *knowing, *placed)), None)
+    if len(knowing) == 1:
+        return knowing[0]
+    above = path.absolute().parts
+    if knowing:
+        return max(knowing, key=lambda source: (source.specific, _lies_in(above, source), source.name))
+    placed = [source for source in sources if source.specific and _lies_in(above, source)]
+    return max(placed, key=lambda source: (_lies_in(above, source), source.specific, source.name), default=None)
 
 
-def _lies_in(path: Path, glob: str) -> bool:
-    """Whether a path ends like a place's pattern; only patterns that name a folder say enough."""
-    parts = [part for part in glob.split("/") if part != "**"]
-    fixed = [part for part in parts[:-1] if not MAGIC & set(part)]
-    if not fixed or not fits(path.name, parts[-1]):
-        return False
-    above = list(path.absolute().parts[:-1])
-    for part in fixed:
-        if part not in above:
-            return False
-        above = above[above.index(part) + 1 :]
-    return "**" in glob or len(above) == len(parts) - 1 - len(fixed)
+def _lies_in(path: tuple[str, ...], source: Source) -> int:
+    """How many folders of a pattern of a source's places a path has, at its end, in their order; 0 if it fits none.
+
+    Patterns that name no folder say too little.
+    """
+    patterns = [tuple(glob.split("/")) for place in source.places for glob in place.globs]
+    named = [pattern for pattern in patterns if fits(path[-1], pattern[-1])]
+    fitting = (pattern for pattern in named if any(_ends_like(path[at:], pattern) for at in range(1, len(path))))
+    return max((sum(not MAGIC & set(part) for part in pattern[:-1]) for pattern in fitting), default=0)
+
+
+def _ends_like(path: tuple[str, ...], pattern: tuple[str, ...]) -> bool:
+    """Whether a path, part by part, fits a pattern."""
+    if not path or not pattern:
+        return not path and not pattern
+    if pattern[0] == "**":
+        return _ends_like(path, pattern[1:]) or _ends_like(path[1:], pattern)
+    return fits(path[0], pattern[0]) and _ends_like(path[1:], pattern[1:])

@@ -6,6 +6,8 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final, cast
 
+import orjson
+
 Object = Mapping[str, object]
 
 NOTHING: Final[Object] = {}
@@ -34,6 +36,20 @@ def dig(found: object, path: str) -> object:
             return None
         found = found.get(key)
     return found
+
+
+@lru_cache(maxsize=4)
+def objects_in(head: bytes) -> tuple[Object, ...]:
+    """The JSON objects among the first lines of a file, of which the last is seldom whole: to tell what it is."""
+    found = []
+    for line in head.removeprefix(b"\xef\xbb\xbf").splitlines():
+        try:
+            one = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            continue
+        if isinstance(one, dict):
+            found.append(one)
+    return tuple(found)
 
 
 def inner(found: object, path: str) -> Object:

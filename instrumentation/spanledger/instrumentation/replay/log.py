@@ -39,6 +39,7 @@ NOT_UTF8: Final = "not UTF-8 text"
 TOO_LONG: Final = "line longer than 64 MiB"
 TOO_BIG: Final = "JSON document bigger than 256 MiB"
 NOT_JSON: Final = "not valid JSON"
+NOT_CSV: Final = "not CSV"
 DAMAGED: Final = "compressed data is damaged"
 
 
@@ -100,7 +101,8 @@ class Log:
     def rows(self) -> Iterator[tuple[int, dict[str, str]]]:
         """Every row of a CSV file as a mapping by its header, with the offset of its first line.
 
-        Always from the start, since the header is there. A row with another number of fields is skipped and counted.
+        Always from the start, since the header is there. A row with another number of fields, or that is no CSV, is
+        skipped and counted.
         """
         import csv
 
@@ -113,18 +115,25 @@ class Log:
                 yield line.decode("utf-8", "replace") + "\n"
 
         reader = csv.reader(texts())
-        header = [name.strip() for name in next(reader, [])]
-        starts.clear()
-        try:
-            for fields in reader:
-                offset = starts[0]
+        header: list[str] | None = None
+        while True:
+            try:
+                fields = next(reader, None)
+            except csv.Error:
+                self.skip(NOT_CSV)
                 starts.clear()
-                if len(fields) == len(header):
-                    yield offset, dict(zip(header, fields, strict=True))
-                else:
-                    self.skip("row with another number of fields than the header")
-        except csv.Error:
-            self.skip("not CSV")
+                if header is None:
+                    return
+                continue
+            if fields is None:
+                return
+            if header is None:
+                header = [name.strip() for name in fields]
+            elif len(fields) == len(header):
+                yield starts[0], dict(zip(header, fields, strict=True))
+            else:
+                self.skip("row with another number of fields than the header")
+            starts.clear()
 
     def head(self, size: int = 4096) -> bytes:
         """The first bytes, decompressed; fewer where the file is shorter or damaged. Raises OSError."""
@@ -194,6 +203,8 @@ class Log:
             yield from self._connected().execute(query, values)
         except sqlite3.Error as error:
             self.skip(f"SQLite: {error}")
+        except UnicodeDecodeError:  # of an error's own text, which names what is damaged
+            self.skip("SQLite: its schema is damaged")
 
     def skip(self, reason: str, times: int = 1) -> None:
         """Count something that is left out."""
@@ -207,9 +218,16 @@ class Log:
         self.marked = (self._line_offset, dict(self.state))
 
     def sibling(self, name: str) -> "Log | None":
-        """Another file, by its path relative to this one's folder, from its start; None where there is none."""
+        """Another file, by its path relative to this one's folder, from its start; None where there is none.
+
+        A path that cannot be one (logs name files, too) is counted.
+        """
         path = self.path.parent / name
-        return Log(path) if path.is_file() else None
+        try:
+            return Log(path) if path.is_file() else None
+        except OSError as error:
+            self.skip(f"file beside it cannot be read: {error.strerror}")
+            return None
 
     def close(self) -> None:
         """Give back the database, if one was opened."""

@@ -1,4 +1,8 @@
-"""What vendors' exports add up, as OTLP metrics: a sum for each kind of tokens, and one of the cost."""
+"""What vendors' exports add up, as OTLP metrics: a sum for each kind of tokens, and one of the cost.
+
+They are cumulative, with a series for each bucket: one that is exported again after it grew adds what it grew by, in
+whichever order the exports come. (As deltas it would count twice.)
+"""
 
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
@@ -19,7 +23,9 @@ KINDS: Final = (
 )
 """Field of a usage → the metric of the GenAI conventions that counts it."""
 
-_DELTA_MONOTONIC: Final = b"\x10\x01\x18\x01"
+_CUMULATIVE_MONOTONIC: Final = b"\x10\x02\x18\x01"
+_SHORTEST_NS: Final = 1_000
+"""A bucket that starts when it ends would say nothing of what came before; a ledger's times are microseconds."""
 _MODEL: Final = Attribute("gen_ai.request.model", 7)
 _PROVIDER: Final = Attribute("gen_ai.provider.name", 7)
 _PROJECT: Final = Attribute("app.project", 7)
@@ -49,12 +55,13 @@ def _metrics(bucket: Bucket) -> Iterator[bytes]:
     for name, amount, unit in amounts:
         if amount is not None:
             point = shared + double(4, float(amount))
-            total = field(7, field(1, point) + _DELTA_MONOTONIC)
+            total = field(7, field(1, point) + _CUMULATIVE_MONOTONIC)
             yield field(2, field(1, name.encode()) + field(3, unit.encode()) + total)
 
 
 def _shared(bucket: Bucket) -> bytes:
-    said = [fixed64(2, bucket.started_ns), fixed64(3, bucket.ended_ns)]
+    started_ns = min(bucket.started_ns, bucket.ended_ns - _SHORTEST_NS)
+    said = [fixed64(2, started_ns), fixed64(3, bucket.ended_ns)]
     for value, attribute in (
         (bucket.model, _MODEL), (bucket.provider, _PROVIDER), (bucket.project, _PROJECT), (bucket.user, _USER),
         (blake2b(bucket.key.encode("utf-8", "replace"), digest_size=8).hexdigest(), _KEY),

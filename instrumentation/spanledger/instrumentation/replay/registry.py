@@ -1,4 +1,4 @@
-"""All kinds of logs that are read, in the order in which a file given by the user is offered to them."""
+"""All kinds of logs that are read."""
 
 from typing import Final
 
@@ -62,6 +62,6 @@ SOURCES: Final[tuple[Source, ...]] = (
     OPENROUTER,
     USAGE_JSONL,
 )
-"""The generic one comes last: it takes what no other recognises."""
+"""In any order."""
 
 NAMED: Final = {source.name: source for source in SOURCES}

@@ -26,22 +26,26 @@ class Place:
     `variables`: environment variables that name the folder (several folders with commas), tried before `defaults`;
     `below` is appended to what a variable names. `defaults`: per platform ("linux", "darwin", "win32"; "*" for all),
     with `~` and `$VARIABLES`; those of "*" come after the platform's own. `globs` are relative, `**` allowed.
+    `is_common`: all programs log there, and that some of it cannot be read is no news.
     """
 
     globs: tuple[str, ...]
     defaults: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     variables: tuple[str, ...] = ()
     below: str = ""
+    is_common: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
     """One kind of log.
 
-    `recognises(path, head)` tells from a path and the first kilobytes whether a file given by the user is one; it is
-    only asked for files that lie in none of `places`. `siblings`: files that are read through this one, and make it
-    worth reading again when they change. `reasoning_beside`: the tool's telemetry tells of an output what was seen of
-    it, and the reasoning beside; its logs' spans do likewise, or the two would not be known as one call.
+    `recognises(path, head)` tells from a path and the first kilobytes whether a file given by the user is one, wherever
+    it lies; only what nobody recognises is told by how it lies. `specific`: of several that recognise a file the
+    greatest reads it; 1, but for forms that grew out of another tool's (2), and for one that takes what nobody else
+    does (0), never by how it lies. `siblings`: files that are read through this one, and make it worth reading again
+    when they change. `reasoning_beside`: the tool's telemetry tells of an output what was seen of it, and the reasoning
+    beside; its logs' spans do likewise, or the two would not be known as one call.
     """
 
     name: str
@@ -52,3 +56,4 @@ class Source:
     recognises: Callable[[Path, bytes], bool] = lambda path, head: False
     siblings: Callable[[Path], Iterable[Path]] = lambda path: ()
     reasoning_beside: bool = False
+    specific: int = 1

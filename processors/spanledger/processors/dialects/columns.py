@@ -173,5 +173,9 @@ ASKED_AS: Final = "spanledger.model_asked_for"
 ANSWERED_AS: Final = "spanledger.model_answered_as"
 """Where a gateway's words for a model are put: they may be names that its operator gave. Texts read them from there."""
 
-HELPERS: Final = frozenset((*TOTAL, *UNCACHED, STARTED_MS_AGO, ELSEWHERE, ASKED_AS, ANSWERED_AS))
+PARTIAL: Final = "spanledger.partial"
+ADDS_UP: Final = "spanledger.adds_up"
+"""What replayed logs say of a record: it does not know all of its usage; it adds up several calls."""
+
+HELPERS: Final = frozenset((*TOTAL, *UNCACHED, STARTED_MS_AGO, ELSEWHERE, ASKED_AS, ANSWERED_AS, PARTIAL, ADDS_UP))
 """Keys that no column holds, but which decide what one says."""

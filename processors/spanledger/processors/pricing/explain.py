@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from spanledger.processors.pricing.charges import PARTS, TOTAL, items
 from spanledger.processors.pricing.conditions import decimal_text
-from spanledger.processors.pricing.price import Reckoned, reckon
+from spanledger.processors.pricing.price import Reckoned, reckon, rule_of
 from spanledger.processors.pricing.price_book import PriceBook
 from spanledger.processors.pricing.price_rows import FIRST_DAY, PriceRow, clock_text, days_text
 from spanledger.processors.pricing.quotes import BASES, STATUSES, Quote
@@ -130,7 +130,7 @@ def _explanation(
         tried=quote.tried,
         model_key=quote.match.model_key if quote.match else None,
         variant=quote.variant if quote.match else None,
-        rule=quote.rule,
+        rule=rule_of(quote, is_sum=bool(reckoned.usage.is_sum[row])),
         price_status=status,
         reason=_REASONS.get(status),
         source=_source(book, reckoned, quote, row) if priced else None,

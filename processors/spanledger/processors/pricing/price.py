@@ -2,7 +2,8 @@
 
 Names are looked up once per distinct combination of a batch (see `quotes`); everything per row is integer arithmetic on
 arrays (see `charges`). Of each whole, the parts with a price of their own are taken out and charged at that price, the
-rest at the price of the whole. All of the prompt decides which price applies, for all of the request.
+rest at the price of the whole. All of the prompt decides which price applies, for all of the request; of a sum of calls
+no prompt is known, and the price is that of short ones.
 
 An unknown cost is NULL, never 0. `price_status` says why:
 
@@ -54,6 +55,10 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 SETS: Final = ("cost_basis", "price_status", "price_id", "price_rule", "catalogue_id")
 """The columns that pricing sets besides `schema.COSTS`."""
 
+OF_A_SUM: Final = "a sum of calls: priced as short prompts"
+"""Added to the rule of what several calls used together: some may have been long, so that the cost is the least it was.
+"""
+
 _REPORTED_WITHIN_PICO: Final = PICO // 10**6
 """A reported cost within a millionth of a dollar is ours: they are reported as floating point numbers, or rounded."""
 
@@ -96,7 +101,8 @@ def price(batch: Batch, book: PriceBook) -> Batch:
     columns["cost_basis"] = _labels(reckoned.basis, BASES, known)
     columns["price_status"] = _labels(reckoned.status, STATUSES, always)
     columns["price_id"] = _few_labels(reckoned.price, reckoned.price_ids, bought)
-    columns["price_rule"] = _labels(which, [one.rule for one in reckoned.quotes], always)
+    rules = [rule_of(one, is_sum=is_sum) for is_sum in (False, True) for one in reckoned.quotes]
+    columns["price_rule"] = _labels(which + len(reckoned.quotes) * reckoned.usage.is_sum, rules, always)
     columns["catalogue_id"] = _labels(everywhere, [book.catalogue.id], known)
     return _with_columns(batch, columns)
 
@@ -109,8 +115,8 @@ def reckon(batch: Batch, book: PriceBook) -> Reckoned:
     quotes, which = _quotes(batch, book, started_us)
     codes = _codes(quotes, which)
     usage = read_usage(batch, codes.audio_seconds_min)
-    cells = catalogue.cells(codes.number, started_us, usage.input)
-    own = OwnPrices(book, quotes, codes.own_price.astype(np.bool_), which, cells, usage.input)
+    cells = catalogue.cells(codes.number, started_us, usage.prompt)
+    own = OwnPrices(book, quotes, codes.own_price.astype(np.bool_), which, cells, usage.prompt)
     rates = own.put_into({unit: listed[cells] for unit, listed in zip(UNITS, catalogue.rates, strict=True)})
     charges = charge(usage, rates)
     amounts, too_much = _multiplied(charges.amounts, codes)
@@ -137,6 +143,11 @@ def reckon(batch: Batch, book: PriceBook) -> Reckoned:
     prices[own.rows] = len(catalogue.price_ids) + own.price_of_row
     price_ids = (*catalogue.price_ids, *own.price_ids) if own.price_ids else catalogue.price_ids
     return Reckoned(quotes, which, usage, cells, rates, amounts, status, known, cached, basis, prices, price_ids)
+
+
+def rule_of(quote: Quote, *, is_sum: bool) -> str | None:
+    """What led to a price, for people; None where nothing did."""
+    return f"{quote.rule}; {OF_A_SUM}" if is_sum and quote.rule is not None else quote.rule
 
 
 def _quotes(batch: Batch, book: PriceBook, started_us: Integers) -> tuple[list[Quote], Integers]:

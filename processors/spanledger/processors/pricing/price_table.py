@@ -5,6 +5,8 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from spanledger.processors.pricing.catalogue import Catalogue
@@ -43,8 +45,8 @@ COLUMNS: Final[dict[str, pa.DataType]] = {
 
 def rows(catalogue: Catalogue) -> pa.Table:
     """One row a price, with the columns of `COLUMNS`; then one a condition."""
-    found = [_price(row, valid_to, to_second) for row, valid_to, to_second in _ends(catalogue.rows)]
-    found += [
+    schema = pa.schema(list(COLUMNS.items()))
+    conditions = [
         {
             "price_id": f"condition/{number}",
             "provider": one.provider,
@@ -59,11 +61,12 @@ def rows(catalogue: Catalogue) -> pa.Table:
         }
         for number, one in enumerate(catalogue.conditions, 1)
     ]
-    return pa.Table.from_pylist(found, schema=pa.schema(list(COLUMNS.items())))
+    prices = pa.table(_prices(catalogue.rows), schema=schema)
+    return pa.concat_tables([prices, pa.Table.from_pylist(conditions, schema=schema)])
 
 
-def _ends(all_rows: Sequence[PriceRow]) -> list[tuple[PriceRow, date | None, int | None]]:
-    """Each row with the day and the second on which the next of its kind follows."""
+def _ends(all_rows: Sequence[PriceRow]) -> list[tuple[date | None, int | None]]:
+    """For each row the day and the second on which the next of its kind follows."""
     days: dict[tuple[str, str], set[date]] = {}
     seconds: dict[tuple[str, str, date, tuple[int, ...] | None], set[int]] = {}
     for row in all_rows:
@@ -76,30 +79,39 @@ def _ends(all_rows: Sequence[PriceRow]) -> list[tuple[PriceRow, date | None, int
         later = [day for day in days[row.model_key, row.variant] if day > row.valid_from]
         mine = seconds.get((row.model_key, row.variant, row.valid_from, row.weekdays), set())
         after = [second for second in mine if row.second is not None and second > row.second]
-        ends.append((row, min(later, default=None), min(after, default=None)))
+        ends.append((min(later, default=None), min(after, default=None)))
     return ends
 
 
-def _price(row: PriceRow, valid_to: date | None, to_second: int | None) -> dict[str, Any]:
-    provider, _, model = row.model_key.partition("/")
-    rates: dict[str, Decimal | None] = {
-        rate_column(unit): None if rate == UNPRICED else dollars_per(unit, rate).quantize(_EXACT)
-        for unit, rate in zip(UNITS, row.rates, strict=True)
+def _prices(all_rows: Sequence[PriceRow]) -> dict[str, Any]:
+    """The columns of all prices. Thousands of rows one by one would take a quarter of a new ledger's start."""
+    models = [row.model_key.partition("/") for row in all_rows]
+    ends = _ends(all_rows)
+    columns: dict[str, Any] = {
+        "price_id": [row.price_id for row in all_rows],
+        "provider": [provider for provider, _, _ in models],
+        "model": [model for _, _, model in models],
+        "variant": [row.variant for row in all_rows],
+        "conditions": [None] * len(all_rows),
+        "valid_from": [None if row.valid_from == FIRST_DAY else row.valid_from for row in all_rows],
+        "valid_to": [valid_to for valid_to, _ in ends],
+        "from_second": [row.second for row in all_rows],
+        "to_second": [to_second for _, to_second in ends],
+        "weekdays": [None if row.weekdays is None else days_text(row.weekdays) for row in all_rows],
+        "prompt_above": [row.prompt_above for row in all_rows],
+        "offered": [row.offered for row in all_rows],
+        "source_url": [row.page for row in all_rows],
+        "checked_on": [row.checked_on for row in all_rows],
+        "verified_until": [row.verified_until for row in all_rows],
     }
-    return {
-        "price_id": row.price_id,
-        "provider": provider,
-        "model": model,
-        "variant": row.variant,
-        "valid_from": None if row.valid_from == FIRST_DAY else row.valid_from,
-        "valid_to": valid_to,
-        "from_second": row.second,
-        "to_second": to_second,
-        "weekdays": None if row.weekdays is None else days_text(row.weekdays),
-        "prompt_above": row.prompt_above,
-        "offered": row.offered,
-        "source_url": row.page,
-        "checked_on": row.checked_on,
-        "verified_until": row.verified_until,
-        **rates,
-    }
+    rates = np.array([row.rates for row in all_rows], np.int64).reshape(len(all_rows), len(UNITS))
+    for place, unit in enumerate(UNITS):
+        columns[rate_column(unit)] = _dollars(unit, rates[:, place])
+    return {name: columns[name] for name in COLUMNS}
+
+
+def _dollars(unit: str, rates: npt.NDArray[np.int64]) -> pa.Array:
+    """Rates as vendors state them; there are few distinct ones."""
+    distinct, where = np.unique(rates, return_inverse=True)
+    said = [None if rate == UNPRICED else dollars_per(unit, rate).quantize(_EXACT) for rate in distinct.tolist()]
+    return pa.array(said, _DOLLARS).take(pa.array(where))

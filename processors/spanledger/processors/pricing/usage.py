@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spanledger.storage.schema import Batch
 
@@ -18,16 +19,21 @@ Mask: TypeAlias = npt.NDArray[np.bool_]
 COUNT_MAX: Final = 10**15
 """No call has a quadrillion tokens; below it, sums of all counts of a call are far from overflowing 64 bits."""
 
+SUM: Final = r"(^|,)sum(,|$)"
+"""How `flags` says that a row adds up several calls."""
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
     """The counts of a batch of calls, each an array with one entry per call.
 
     `missing`: too little was said to price the call. `impossible`: the counts contradict each other or the world.
-    `overlap_unsaid`: nothing says how much of the audio, or of the images, was read from the cache.
+    `overlap_unsaid`: nothing says how much of the audio, or of the images, was read from the cache. `is_sum`: it is
+    what several calls used; `prompt` is the size of the prompt by which a price is chosen, then not known, and 0.
     """
 
     input: Integers
+    prompt: Integers
     cache_read: Integers
     cache_write: Integers
     cache_write_5m: Integers
@@ -44,6 +50,7 @@ class Usage:
     missing: Mask
     impossible: Mask
     overlap_unsaid: Mask
+    is_sum: Mask
 
 
 def read_usage(batch: Batch, audio_seconds_min: Integers | None = None) -> Usage:
@@ -83,9 +90,11 @@ def read_usage(batch: Batch, audio_seconds_min: Integers | None = None) -> Usage
     cache_write = np.where(cache_write_said, cache_write, cache_write_5m + cache_write_1h)
     input_audio = np.where(input_audio_said, input_audio, cache_read_audio)
     incomplete: Mask = batch.column("partial").fill_null(False).to_numpy()
+    is_sum = _sums(batch)
     output_parts_only = (reasoning + output_audio + output_image) > 0
     return Usage(
         input=input_tokens,
+        prompt=np.where(is_sum, 0, input_tokens),
         cache_read=cache_read,
         cache_write=cache_write,
         cache_write_5m=cache_write_5m,
@@ -109,6 +118,7 @@ def read_usage(batch: Batch, audio_seconds_min: Integers | None = None) -> Usage
         | (reasoning > output)
         | (output_audio + output_image > output),
         overlap_unsaid=(cache_read > 0) & ((~cache_read_audio_said & (input_audio > 0)) | (input_image > 0)),
+        is_sum=is_sum,
     )
 
 
@@ -118,3 +128,12 @@ def _counts(batch: Batch, name: str) -> tuple[Integers, Mask]:
     if not column.null_count:
         return column.to_numpy(), np.ones(len(column), dtype=np.bool_)
     return column.fill_null(0).to_numpy(), column.is_valid().to_numpy()
+
+
+def _sums(batch: Batch) -> Mask:
+    """The rows whose flags say that they are sums."""
+    flags: pa.ChunkedArray = batch.column("flags")
+    if flags.null_count == len(flags):
+        return np.zeros(len(flags), dtype=np.bool_)
+    said = pc.match_substring_regex(flags.cast(pa.string()), SUM).fill_null(False)
+    return np.asarray(said.to_numpy(), dtype=np.bool_)

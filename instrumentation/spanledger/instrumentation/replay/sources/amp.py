@@ -140,7 +140,8 @@ def _spans(thread: Object, name: str) -> list[tuple[int, int, str | None]]:
 
 
 def _recognises(path: Path, head: bytes) -> bool:
-    return path.suffix == ".json" and path.name.startswith("T-") and b'"messages"' in head
+    is_thread = path.name.startswith("T-") or b'"id":"T-' in head.replace(b" ", b"")[:200] or b'"usageLedger"' in head
+    return path.suffix == ".json" and is_thread and b'"messages"' in head
 
 
 SOURCE: Final = Source(

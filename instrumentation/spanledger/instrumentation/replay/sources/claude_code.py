@@ -13,9 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, cast
 
-import orjson
-
-from spanledger.instrumentation.replay.json_lines import count, inner, moment_ns, text
+from spanledger.instrumentation.replay.json_lines import count, inner, moment_ns, objects_in, text
 from spanledger.instrumentation.replay.log import Log
 from spanledger.instrumentation.replay.records import Agent, Prompt, Record, Session, Tool
 from spanledger.instrumentation.replay.source import AGENT, Place, Source
@@ -269,16 +267,17 @@ def _root_above(log: Log) -> str | None:
     parts = log.path.parts
     if "subagents" in parts:
         above = Path(*parts[: len(parts) - parts[::-1].index("subagents") - 1])
-        return _first_line(above.with_name(above.name + ".jsonl"))
+        transcript = above.with_name(above.name + ".jsonl")
+        return _first_line(Log(transcript) if transcript.is_file() else None)
     if log.path.name.startswith("agent-"):
         for _, line in Log(log.path).objects():
-            return _first_line(log.path.with_name(f"{text(line, 'sessionId')}.jsonl"))
+            return _first_line(log.sibling(f"{text(line, 'sessionId')}.jsonl"))
     return None
 
 
-def _first_line(transcript: Path) -> str | None:
-    if transcript.is_file():
-        for _, line in Log(transcript).objects():
+def _first_line(transcript: Log | None) -> str | None:
+    if transcript is not None:
+        for _, line in transcript.objects():
             if found := text(line, "uuid"):
                 return found
     return None
@@ -295,13 +294,10 @@ def _written(said: str) -> int:
 
 
 def recognises(path: Path, head: bytes) -> bool:
-    """Whether the first line that has a type is one of a transcript."""
-    for line in head.splitlines():
-        try:
-            found = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            continue
-        if isinstance(found, dict) and "type" in found and ("sessionId" in found or "parentUuid" in found):
+    """Whether one of the first lines is of a transcript, or an answer as Anthropic counts it."""
+    for found in objects_in(head):
+        is_named = "type" in found and ("sessionId" in found or "parentUuid" in found)
+        if is_named or "input_tokens" in inner(found, "message.usage"):
             return "payload" not in found
     return b'"parentUuid"' in head and b'"sessionId"' in head
 

@@ -267,8 +267,8 @@ def _told_until(log: Log, session: str) -> int | None:
 def _recognises(path: Path, head: bytes) -> bool:
     if head.startswith(SQLITE):
         return path.name == STORE
-    if path.name == EVENTS:
-        return b'"session.' in head
+    if b'"type":"session.' in head.replace(b" ", b"")[:200]:
+        return b'"vscodeVersion"' not in head
     return b'"traceId"' in head and b"gen_ai." in head and (b"copilot" in head.lower() or b'"type":"span"' in head)
 
 

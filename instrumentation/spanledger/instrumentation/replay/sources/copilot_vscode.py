@@ -178,9 +178,10 @@ def _siblings(path: Path) -> Iterable[Path]:
 def _recognises(path: Path, head: bytes) -> bool:
     if head.startswith(SQLITE):
         return path.name in _DATABASES
-    return path.parent.name in ("chatSessions", "emptyWindowChatSessions") or (
-        b'"requests"' in head and b'"sessionId"' in head and b"copilot" in head.lower()
-    )
+    if path.parent.name in ("chatSessions", "emptyWindowChatSessions"):
+        return True
+    is_session = b'"requests"' in head and (b'"sessionId"' in head or b'"kind":0' in head[:200].replace(b" ", b""))
+    return is_session and b"copilot" in head.lower() and b'"type":"session.' not in head[:200].replace(b" ", b"")
 
 
 _SESSIONS: Final = (

@@ -107,6 +107,8 @@ def _siblings(path: Path) -> Iterable[Path]:
 
 
 def _recognises(path: Path, head: bytes) -> bool:
+    if path.name == _PROJECTS:
+        return b'"data_dir"' in head
     return path.name == _DATABASE and head.startswith(SQLITE)
 
 

@@ -69,6 +69,7 @@ def _sum(log: Log) -> Iterator[Record]:
         provider=text(settings, "providerLock"),
         request_id=id_,
         vendor_ids=False,
+        adds_up=True,
     )
 
 
@@ -161,7 +162,9 @@ def _answered(state: dict[str, object], result: Object, session: Session, ended_
 
 
 def _recognises(path: Path, head: bytes) -> bool:
-    return path.name.endswith(SETTINGS) or (b'"type":"session_start"' in head.replace(b" ", b"")[:200])
+    if path.name.endswith(SETTINGS):
+        return b'"tokenUsage"' in head or b'"providerLock"' in head
+    return b'"type":"session_start"' in head.replace(b" ", b"")[:200]
 
 
 SOURCE: Final = Source(

@@ -98,4 +98,5 @@ SOURCE: Final = Source(
     ),
     _read,
     _recognises,
+    specific=2,
 )

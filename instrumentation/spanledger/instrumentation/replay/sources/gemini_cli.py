@@ -25,7 +25,7 @@ def _recognises(path: Path, head: bytes) -> bool:
     told = head.replace(b" ", b"")
     if ".qwen" in path.parts:
         return False
-    return b'"projectHash"' in told or (b'"type":"gemini"' in told and b'"tokens":{' in told)
+    return b'"projectHash"' in told or b'"type":"gemini"' in told
 
 
 SOURCE: Final = Source(

@@ -49,7 +49,7 @@ def _session(name: str) -> Session:
 
 
 def _recognises(path: Path, head: bytes) -> bool:
-    return path.name == "wire.jsonl"
+    return path.name == "wire.jsonl" and b'"message"' in head
 
 
 SOURCE: Final = Source(

@@ -13,7 +13,7 @@ from spanledger.instrumentation.replay.json_lines import Object
 from spanledger.instrumentation.replay.log import DAMAGED, Log
 from spanledger.instrumentation.replay.records import Record
 from spanledger.instrumentation.replay.source import AGENT, Place, Source
-from spanledger.instrumentation.replay.sources.pi_transcript import Transcript
+from spanledger.instrumentation.replay.sources.pi_transcript import Transcript, is_transcript
 
 EVENTS: Final = "transcript_events"
 ARCHIVES: Final = "session_transcript_archives"
@@ -99,7 +99,12 @@ def _unpacked(log: Log, packed: object) -> bytes | None:
 
 
 def _recognises(path: Path, head: bytes) -> bool:
-    return path.name == "openclaw-agent.sqlite" or (".jsonl" in path.name and "openclaw" in str(path.parent).lower())
+    if path.name == "openclaw-agent.sqlite":
+        return True
+    above = path.absolute().parent.parts
+    is_placed = "sessions" in above and "agents" in above[: above.index("sessions")]
+    is_named = "openclaw" in str(path.parent).lower() or b"openclaw" in head[:1000]
+    return ".jsonl" in path.name and (is_placed or is_named) and is_transcript(head)
 
 
 SOURCE: Final = Source(
@@ -120,5 +125,6 @@ SOURCE: Final = Source(
     ),
     read=_read,
     recognises=_recognises,
+    specific=2,
     siblings=lambda path: (path.with_name(path.name + "-wal"),) if path.suffix == ".sqlite" else (),
 )

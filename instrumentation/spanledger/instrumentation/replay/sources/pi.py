@@ -8,7 +8,7 @@ from typing import Final
 from spanledger.instrumentation.replay.log import Log
 from spanledger.instrumentation.replay.records import Record
 from spanledger.instrumentation.replay.source import AGENT, Place, Source
-from spanledger.instrumentation.replay.sources.pi_transcript import Transcript
+from spanledger.instrumentation.replay.sources.pi_transcript import Transcript, is_transcript
 
 _ARTIFACT: Final = re.compile(r"(?P<run>[^_]+)_(?P<agent>.+?)(?:_\d+)?_transcript")
 """The name of a sub-agent's transcript. Its calls are often in a session of its own, too; sometimes only here."""
@@ -35,9 +35,7 @@ def _read(log: Log) -> Iterator[Record]:
 
 
 def _recognises(path: Path, head: bytes) -> bool:
-    told = head.replace(b" ", b"")
-    is_headed = b'"type":"session"' in told[:200] and b'"cwd"' in told
-    return path.suffix == ".jsonl" and (is_headed or path.parent.name == ARTIFACTS)
+    return path.suffix == ".jsonl" and is_transcript(head)
 
 
 SOURCE: Final = Source(

@@ -11,7 +11,17 @@ from pathlib import PureWindowsPath
 from typing import Final
 
 from spanledger.instrumentation.replay.folders import project_name
-from spanledger.instrumentation.replay.json_lines import Object, count, dig, inner, items, money, text, time_ns
+from spanledger.instrumentation.replay.json_lines import (
+    Object,
+    count,
+    dig,
+    inner,
+    items,
+    money,
+    objects_in,
+    text,
+    time_ns,
+)
 from spanledger.instrumentation.replay.records import Call, Prompt, Record, Session, Tool, Usage
 from spanledger.instrumentation.replay.sources.subscriptions import plan_of
 from spanledger.instrumentation.replay.usage_sums import has_tokens, whole_prompt
@@ -20,6 +30,17 @@ MODEL_SNAPSHOT: Final = "model-snapshot"
 NO_TIME: Final = "call without a time"
 _SESSION_ID: Final = re.compile(r"[\w.:-]+")
 _MS: Final = 1_000_000
+_COUNTS: Final = frozenset({"input", "output", "cacheRead", "totalTokens"})
+"""What stands in the usage of an answer."""
+
+
+def is_transcript(head: bytes) -> bool:
+    """Whether one of the first lines of a file is a header or an answer of a transcript."""
+    return any(
+        (found.get("type") == "session" and "cwd" in found)
+        or (found.get("type") == "message" and not _COUNTS.isdisjoint(inner(found, "message.usage")))
+        for found in objects_in(head)
+    )
 
 
 class Transcript:

@@ -162,7 +162,7 @@ def _prompt(log: Log, line: Object, at_ns: int | None) -> Iterator[Record]:
 def _recognises(path: Path, head: bytes) -> bool:
     told = head.replace(b" ", b"")
     if OLD_FORM in told:
-        return ".qwen" in path.parts
+        return ".qwen" in path.parts or b'"type":"qwen"' in told
     return b"qwen-code." in head or (b'"usageMetadata":{' in told and b'"sessionId"' in told)
 
 
@@ -179,4 +179,5 @@ SOURCE: Final = Source(
     ),
     read=_read,
     recognises=_recognises,
+    specific=2,
 )
