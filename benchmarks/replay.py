@@ -96,7 +96,7 @@ def _ccusage(logs: Path, folder: Path) -> Taken | None:
 
 
 def _replay(logs: Path, data: Path, folder: Path) -> Taken:
-    command = [sys.executable, "-m", "spanledger.cli.main", "replay", "--data", str(data), "--json"]
+    command = [sys.executable, "-m", "spanledger.cli.start", "replay", "--data", str(data), "--json"]
     return _taken(command, logs, folder)
 
 

@@ -1,12 +1,13 @@
 """The catalogue of the program is compiled once and kept; a file that is broken is made anew."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from spanledger.processors.pricing import bundled
-from spanledger.processors.pricing.bundled import bundled_catalogue, compiled
-from spanledger.processors.pricing.catalogue_file import dump
+from spanledger.processors.pricing.bundled import bundled_catalogue, compiled, written
+from spanledger.processors.pricing.catalogue_file import dump, identified
 from tests.price_calls import CATALOGUE
 
 
@@ -59,3 +60,16 @@ def test_the_compiled_list_that_comes_with_the_program_is_what_compiling_gives(t
     shipped = bundled_catalogue(tmp_path)
     assert kept(tmp_path) == [], "the list beside the code is of another version; renew it with `make docs`"
     assert dump(shipped) == dump(compiled())
+
+
+def test_what_came_with_the_program_is_not_written_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    shipped = bundled_catalogue()
+    as_dumped = dump(shipped)
+    monkeypatch.setattr(bundled, "dump", None)
+    assert written(shipped) == as_dumped
+
+
+def test_another_catalogue_is_written_as_it_is() -> None:
+    shipped = bundled_catalogue()
+    for other in (replace(shipped, source="elsewhere"), identified(replace(shipped, rows=shipped.rows[:-1]))):
+        assert written(other) == dump(other)

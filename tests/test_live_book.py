@@ -4,7 +4,6 @@ import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
-from shutil import copytree
 
 import pytest
 
@@ -24,18 +23,9 @@ from tests.price_lists import USED, written
 DISCOUNT = '[[discount]]\nname = "ours"\npercent = 50\n'
 
 
-@pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
-    """What compiling the installed list makes, to copy: a second of every test."""
-    folder = tmp_path_factory.mktemp("compiled")
-    installed_catalogue(folder)
-    return folder / "cache"
-
-
 @pytest.fixture
-def ledger(tmp_path, compiled):
+def ledger(tmp_path):
     one = Ledger.open(tmp_path / "data")
-    copytree(compiled, tmp_path / "data" / "cache")
     yield one
     one.close()
 
@@ -137,14 +127,6 @@ def test_a_server_does_not_start_with_rules_that_are_wrong(ledger):
     (ledger.folder / "prices.toml").write_text("[[overide]]\n")
     with pytest.raises(Failed, match=r'prices\.toml, line 1: unknown key "overide"'):
         LiveBook(ledger)
-
-
-def test_the_installed_list_is_compiled_once(ledger, monkeypatch):
-    LiveBook(ledger)
-    kept = list((ledger.folder / "cache").iterdir())
-    assert len(kept) == 1
-    kept[0].write_bytes(b"spanledger catalogue 1\nbroken")
-    assert LiveBook(ledger).catalogue_id == installed_catalogue(ledger.folder).id, "a broken file is made anew"
 
 
 RETIRED = [

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -139,14 +141,85 @@ def test_another_process_reads_the_same(logs: Path, positions: Positions, monkey
     assert [batch.positions for batch in there] == [batch.positions for batch in here]
 
 
+def test_several_processes_read_the_same_records(logs: Path, positions: Positions, monkeypatch: pytest.MonkeyPatch):
+    todo = tasks(logs, positions)
+    (here,) = read_logs(todo)
+    monkeypatch.setattr(of_run, "WORKER_BYTES_MIN", 0)
+    monkeypatch.setattr(of_run, "READER_BYTES", 1)
+    monkeypatch.setattr(of_run.os, "cpu_count", lambda: 2)
+    with batches_of(todo, 1000) as batches:
+        (there,) = batches
+    assert sum(export.records for export in there.exports) == sum(export.records for export in here.exports)
+    assert {one.path: one for one in there.positions} == {one.path: one for one in here.positions}
+    assert len(there.progress) == len(here.progress)
+
+
+FORKED = """
+import sys
+from pathlib import Path
+from contextlib import closing
+from spanledger.instrumentation.replay import worker
+from spanledger.instrumentation.replay.discovery import given_logs
+from spanledger.instrumentation.replay.positions import Task
+from spanledger.instrumentation.replay.reading import read_logs
+from spanledger.instrumentation.replay.registry import SOURCES
+from spanledger.instrumentation.replay.run import ReadingFailed
+from spanledger.instrumentation.replay.walking import Search
+
+how, folder = sys.argv[1:]
+tasks = [Task(found, 0, {}) for found in given_logs([folder], SOURCES, Search())]
+(here,) = read_logs(tasks)
+if how == "failing":
+    worker.read_logs = lambda tasks, batch_records: 1 / 0
+with closing(worker.Reader(tasks, 2)) as reader:
+    assert all(isinstance(one, worker._Forked) for one in reader._processes), reader._processes
+    if how == "leaving":
+        sys.exit(0)
+    try:
+        (there,) = reader
+    except ReadingFailed as error:
+        sys.exit(str(error))
+assert {one.path for one in there.positions} == {one.path for one in here.positions}
+# A reader does not know what the other one has read: the ledger knows a copy that both tell of.
+more = sum(one.records for one in there.exports) - sum(one.records for one in here.exports)
+print("at least as many" if 0 <= more < 5 else more)
+"""
+
+
+def forked(how: str, logs: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-c", FORKED, how, str(logs)], capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
+def test_forks_of_a_process_without_threads_read_the_same(logs: Path):
+    done = forked("reading", logs)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "at least as many\n", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
+def test_a_fork_that_fails_says_why_and_is_a_failure(logs: Path):
+    done = forked("failing", logs)
+    assert done.returncode == 1
+    assert "ZeroDivisionError: division by zero" in done.stderr
+    assert done.stderr.endswith("A process that reads the logs has ended: start the replay again.\n")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks are for Linux")
+def test_leaving_early_ends_the_forks(logs: Path):
+    done = forked("leaving", logs)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_process_that_ends_early_is_a_failure_and_not_the_end(logs: Path, positions: Positions):
     reader = Reader(tasks(logs, positions))
-    reader._process.kill()
+    reader._processes[0].wait(kill=True)
     with closing(reader), pytest.raises(ReadingFailed, match="has ended: start the replay again"):
         list(reader)
 
 
-def test_leaving_early_ends_the_process(logs: Path, positions: Positions):
-    reader = Reader(tasks(logs, positions) * 200)
+def test_leaving_early_ends_the_processes(logs: Path, positions: Positions):
+    reader = Reader(tasks(logs, positions) * 200, 2)
     reader.close()
-    assert reader._process.poll() is not None
+    assert all(process.wait() for process in reader._processes)

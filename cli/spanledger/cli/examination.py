@@ -61,11 +61,12 @@ class State:
 
 @dataclass(slots=True)
 class Examination:
-    """What was found; `off`: what is wrong or soon lost, a sentence each with what to do."""
+    """What was found; `off`: what is wrong or soon lost, a sentence each with what to do; `notes`: what is not."""
 
     logs: list[Logs]
     ledger: State
     off: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     looked: dict[str, list[str]] = field(default_factory=dict)
 
     def describe(self) -> dict[str, object]:
@@ -102,17 +103,19 @@ class Examination:
             console.print(f"! {sentence}", highlight=False)
         if not self.off:
             console.print("Nothing is off.")
+        for sentence in self.notes:
+            console.print(sentence, style="dim", highlight=False)
 
 
 def examined(folder: Path, environment: Mapping[str, str] | None = None) -> Examination:
     """Look at everything; the ledger in `folder` is only read."""
     environment = os.environ if environment is None else environment
-    search = Search()
+    search, common = Search(), Search()
     by_source: dict[str, Logs] = {}
     times: dict[str, list[int]] = {}
     positions = _positions(folder)
     try:
-        for found in known_logs(SOURCES, search, environment):
+        for found in known_logs(SOURCES, search, environment, common=common):
             logs = by_source.setdefault(found.source.name, Logs(found.source.title, []))
             logs.files += 1
             logs.size += found.size
@@ -129,15 +132,17 @@ def examined(folder: Path, environment: Mapping[str, str] | None = None) -> Exam
         logs.folders = looked[name]
         logs.oldest, logs.newest = _time(min(times[name])), _time(max(times[name]))
     examination = Examination(list(by_source.values()), _ledger(folder), looked=looked)
-    examination.off = [
-        *_deletions(by_source, environment),
-        *(f"{reason} ({times:,} ×), such as {search.examples[reason]}." for reason, times in search.skipped.items()),
-    ]
+    examination.off = [*_deletions(by_source, environment), *_left_out(search)]
+    examination.notes = [f"Where all programs log: {sentence}" for sentence in _left_out(common)]
     if examination.ledger.unpriced:
         examination.off.append(
             f"{examination.ledger.unpriced:,} calls have no price: `spanledger prices check` says which models."
         )
     return examination
+
+
+def _left_out(search: Search) -> list[str]:
+    return [f"{reason} ({times:,} ×), such as {search.examples[reason]}." for reason, times in search.skipped.items()]
 
 
 def _positions(folder: Path) -> Positions | None:

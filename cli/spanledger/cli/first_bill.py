@@ -2,11 +2,10 @@
 
 from typing import Final
 
-import typer
-
 from spanledger.cli import replay_run
 from spanledger.cli.replay_text import show
 from spanledger.cli.replay_to import LEDGER_FILE, destination
+from spanledger.cli.say import say
 from spanledger.cli.source import source
 from spanledger.instrumentation.replay.discovery import known_logs
 from spanledger.instrumentation.replay.registry import SOURCES
@@ -28,7 +27,7 @@ def first_bill() -> None:
     summary = replay_run.run(to, known_logs(SOURCES, search), Ages())
     show(summary, search, to)
     if not summary.sources and not (to.folder / LEDGER_FILE).exists():
-        typer.echo("Send spans to `spanledger up`, or name your logs: `spanledger replay PATH`.")
+        say("Send spans to `spanledger up`, or name your logs: `spanledger replay PATH`.")
         return
     with source(None, None) as answering:
         made = answering.report("month", None, None, "UTC")
@@ -36,9 +35,9 @@ def first_bill() -> None:
 
     from spanledger.dashboards import report_text
 
-    typer.echo()
+    say()
     report_text.show_report(made, Console())
-    typer.echo("\nNext:")
+    say("\nNext:")
     width = max(len(command) for command, _ in NEXT)
     for command, what in NEXT:
-        typer.echo(f"  {command:<{width}}  {what}")
+        say(f"  {command:<{width}}  {what}")

@@ -10,9 +10,9 @@ from typing import Final
 
 from spanledger.cli.failures import Failed
 from spanledger.dashboards.documents import sentence
-from spanledger.processors.pricing.bundled import bundled_catalogue
+from spanledger.processors.pricing.bundled import bundled_catalogue, written
 from spanledger.processors.pricing.catalogue import Catalogue, CatalogueError
-from spanledger.processors.pricing.catalogue_file import dump, load
+from spanledger.processors.pricing.catalogue_file import load
 from spanledger.processors.pricing.price import price
 from spanledger.processors.pricing.price_book import PriceBook
 from spanledger.processors.pricing.price_table import rows
@@ -56,7 +56,7 @@ def loaded(content: bytes, name: str) -> Catalogue:
 
 def stored(catalogue: Catalogue) -> catalogues.Catalogue:
     """A catalogue as the ledger keeps it."""
-    return catalogues.Catalogue(catalogue.id, catalogue.source, dump(catalogue), rows(catalogue))
+    return catalogues.Catalogue(catalogue.id, catalogue.source, written(catalogue), rows(catalogue))
 
 
 def kept(rules: Rules) -> list[catalogues.Rule]:

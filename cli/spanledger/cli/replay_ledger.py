@@ -43,6 +43,7 @@ def into_ledger(folder: Path) -> Iterator[Ship]:
         raise Failed(sentence(error)) from error
     try:
         prepare, store = wire(ledger, LiveBook(ledger).price)
+        _give_back()
 
         def ship(exports: Sequence[Export]) -> int:
             try:

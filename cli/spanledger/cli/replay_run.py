@@ -10,11 +10,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-import typer
-
 from spanledger.cli.failures import Failed, WrongUse
 from spanledger.cli.replay_text import progress_bar
 from spanledger.cli.replay_to import Destination, opened, positions_of
+from spanledger.cli.say import complain
 from spanledger.instrumentation.replay.discovery import Found
 from spanledger.instrumentation.replay.registry import NAMED, SOURCES
 from spanledger.instrumentation.replay.run import Ages, ReadingFailed, Summary, batches_of, delete_shipped, work_of
@@ -51,8 +50,8 @@ def _carried(go: Callable[[Callable[[Summary], None]], Summary], summary: Summar
             told(so_far)
             if interrupted:
                 if not quiet:
-                    typer.echo("Stopped: what was read by now is kept, the rest is read the next time.", err=True)
-                raise typer.Exit(INTERRUPTED)
+                    complain("Stopped: what was read by now is kept, the rest is read the next time.")
+                raise SystemExit(INTERRUPTED)
 
         return go(after)
 

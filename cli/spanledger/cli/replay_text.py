@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from spanledger.cli.replay_to import Destination
+from spanledger.cli.say import say
 from spanledger.instrumentation.replay.registry import NAMED
 from spanledger.instrumentation.replay.run import EXAMPLES_MAX, Summary
 from spanledger.instrumentation.replay.walking import Search
@@ -65,26 +66,24 @@ def skipped(summary: Summary, search: Search) -> dict[str, Counter[str]]:
 
 def show(summary: Summary, search: Search, to: Destination, deleted: Sequence[str] = ()) -> None:
     """Print what a replay did, and what it left out and why."""
-    import typer
-
     if not summary.sources:
-        typer.echo("No logs were found: `spanledger doctor` says where was looked.")
+        say("No logs were found: `spanledger doctor` says where was looked.")
     elif not any(of.new for of in summary.sources.values()):
         number = sum(of.files for of in summary.sources.values())
-        typer.echo(f"Nothing new in {_many(number, 'file')} of {_many(len(summary.sources), 'tool')}.")
+        say(f"Nothing new in {_many(number, 'file')} of {_many(len(summary.sources), 'tool')}.")
     else:
         from rich.console import Console
 
         table(summary, Console())
-        typer.echo(f"Into {to.describe()}.")
+        say(f"Into {to.describe()}.")
     if summary.rejected:
-        typer.echo(f"{summary.rejected:,} records were not taken: `spanledger report` shows what was.")
+        say(f"{summary.rejected:,} records were not taken: `spanledger report` shows what was.")
     if deleted:
-        typer.echo(f"Deleted {_many(len(deleted), 'file')} that were read to their ends.")
+        say(f"Deleted {_many(len(deleted), 'file')} that were read to their ends.")
     for reason, files in skipped(summary, search).items():
         first = next(iter(files))
         others = f" and {len(files) - 1} more" if len(files) > 1 else ""
-        typer.echo(f"Skipped: {reason}, {sum(files.values()):,} × in {first}{others}.")
+        say(f"Skipped: {reason}, {sum(files.values()):,} × in {first}{others}.")
 
 
 def table(summary: Summary, console: "Console") -> None:

@@ -10,7 +10,7 @@ from spanledger.instrumentation.replay.log import Log
 from spanledger.instrumentation.replay.otlp_spans import Export, Outgoing, is_sane
 from spanledger.instrumentation.replay.positions import Position, Task, position_of
 
-BATCH_RECORDS: Final = 24_576
+BATCH_RECORDS: Final = 22_528
 """Records of one batch: calls and tools alike are then enough to be written past the write-ahead log. With a third of
 them a first replay took half as long again and 45 MB more."""
 BATCH_BYTES: Final = 16 << 20

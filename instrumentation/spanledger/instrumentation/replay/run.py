@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 Ship: TypeAlias = Callable[[Sequence["Export"]], int]
 """Carries requests to where they are stored; returns how many records were not taken, once the others are durable."""
 
-WORKER_BYTES_MIN: Final = 24 << 20
+WORKER_BYTES_MIN: Final = 16 << 20
 """Less is read before another process would be there to read it."""
+READERS_MAX: Final = 2
+"""Processes that read at a time: two read as fast as one stores."""
+READER_BYTES: Final = 32 << 20
+"""As much again is worth another one."""
 EXAMPLES_MAX: Final = 20
 """Files that are named for each reason why something was skipped."""
 
@@ -112,7 +116,7 @@ def work_of(logs: Iterable[Found], positions: Positions, ages: Ages, now_s: floa
 
 @contextmanager
 def batches_of(tasks: Sequence[Task], size: int) -> Iterator[Iterable["Batch"]]:
-    """The batches of the tasks: read by another process where there is much, and a processor for it."""
+    """The batches of the tasks: read by other processes where there is much, and a processor for it."""
     ours = all(NAMED.get(task.found.source.name) is task.found.source for task in tasks)
     if size < WORKER_BYTES_MIN or not ours or (os.cpu_count() or 1) < 2:
         # Imported when there is something to read: with nothing new, importing takes longer than looking.
@@ -122,7 +126,7 @@ def batches_of(tasks: Sequence[Task], size: int) -> Iterator[Iterable["Batch"]]:
         return
     from spanledger.instrumentation.replay.worker import Reader
 
-    reader = Reader(tasks)
+    reader = Reader(tasks, min(READERS_MAX, 1 + size // READER_BYTES))
     try:
         yield reader
     finally:

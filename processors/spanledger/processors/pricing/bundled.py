@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from spanledger.processors.pricing.catalogue import Catalogue, CatalogueError
-from spanledger.processors.pricing.catalogue_file import FORMAT, dump, load
+from spanledger.processors.pricing.catalogue_file import FORMAT, dump, holds, load
 from spanledger.processors.pricing.overlay import Overlay, read_overlay
 
 _OVERLAY: Final = "overlay.toml"
@@ -44,6 +44,13 @@ def bundled_catalogue(cache: Path | None = None) -> Catalogue:
     if kept is not None:
         _keep(kept, dump(catalogue))
     return catalogue
+
+
+def written(catalogue: Catalogue) -> bytes:
+    """A catalogue as bytes that `load` reads; those of the one that comes with the program are there already."""
+    if shipped_for() == _inputs() and holds(content := _part(SHIPPED).read_bytes(), catalogue):
+        return content
+    return dump(catalogue)
 
 
 def compiled() -> Catalogue:

@@ -59,11 +59,23 @@ def load(content: bytes, name: str = "the catalogue") -> Catalogue:
     except (zlib.error, ValueError, TypeError, KeyError, AttributeError) as error:
         raise CatalogueError(f"{name} is cut off or damaged ({error}); get it again") from error
     # What `dump` wrote is what was hashed, behind the id and the source; anything else is written out again to see.
-    beginning = _text({"id": catalogue.id, "source": catalogue.source}).removesuffix(b"}") + b","
+    beginning = _beginning(catalogue)
     as_written = text.startswith(beginning) and _id_of(b"{" + text[len(beginning) :]) == catalogue.id
     if not as_written and identified(catalogue).id != catalogue.id:
         raise CatalogueError(f"{name} was changed: its content is not that of {catalogue.id}; get it again")
     return catalogue
+
+
+def holds(content: bytes, catalogue: Catalogue) -> bool:
+    """Whether what `dump` wrote is this catalogue, by its id and its source."""
+    beginning = _beginning(catalogue)
+    _, _, compressed = content.partition(b"\n")
+    return zlib.decompressobj().decompress(compressed, len(beginning)) == beginning
+
+
+def _beginning(catalogue: Catalogue) -> bytes:
+    """What a catalogue begins with as text; behind it comes what its id is the hash of."""
+    return _text({"id": catalogue.id, "source": catalogue.source}).removesuffix(b"}") + b","
 
 
 def _text(document: Json) -> bytes:
