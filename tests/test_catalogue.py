@@ -8,10 +8,9 @@ import pytest
 from genai_prices.data import providers
 from genai_prices.data_snapshot import DataSnapshot
 
-from spanledger.processors.pricing.catalogue import Catalogue, Match
 from spanledger.processors.pricing.bundled import bundled_catalogue
+from spanledger.processors.pricing.catalogue import Catalogue, Match
 from tests.price_calls import literals
-
 
 RENAMED = {"mistral-large-latest"}
 """Names that the overlay takes from a model."""

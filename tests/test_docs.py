@@ -28,8 +28,8 @@ from tests.otlp_metrics import CLAUDE, counter, metric_body, number
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = (
-    "README.md", "CONTRIBUTING.md", "docs/configuration.md", "docs/dialects.md", "docs/doors.md", "docs/prices.md", "docs/reconcile.md",
-    "docs/replay.md", "docs/report.md", "docs/sql.md", "docs/troubleshooting.md",
+    "README.md", "CONTRIBUTING.md", "docs/configuration.md", "docs/dialects.md", "docs/doors.md", "docs/prices.md",
+    "docs/reconcile.md", "docs/replay.md", "docs/report.md", "docs/sql.md", "docs/troubleshooting.md",
 )  # fmt: skip
 """Pages for users and contributors; ARCHITECTURE.md is about reasons."""
 
