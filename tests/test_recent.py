@@ -19,7 +19,7 @@ def let_go():
 
 @pytest.fixture
 def recent(let_go):
-    kept = Recent(lambda aliases: let_go.extend(aliases.record.tolist()))
+    kept = Recent(lambda aliases, stood: let_go.extend(aliases.record[np.unique(stood.of)].tolist()))
     kept.want()
     return kept
 
@@ -41,7 +41,7 @@ def found(recent, rows):
 
 
 def test_nothing_is_kept_before_it_is_wanted(let_go):
-    unwanted = Recent(lambda aliases: let_go.extend(aliases.record.tolist()))
+    unwanted = Recent(lambda aliases, stood: let_go.extend(aliases.record[np.unique(stood.of)].tolist()))
     unwanted.add([many(3)])
     assert found(unwanted, many(3)) == []
     assert let_go == []

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from spanledger.storage.aliases import NONE, Aliases
-from spanledger.storage.schema import Hashes, Rows, Times
+from spanledger.storage.schema import Hashes, Mask, Rows, Times
 from spanledger.storage.text_hashes import mixed
 from spanledger.storage.windows import DAY_US
 
@@ -32,6 +32,10 @@ class Keys:
     keys: Hashes
     days: Times
     of: Rows
+
+    def only(self, which: Mask) -> "Keys":
+        """Some of them."""
+        return Keys(self.keys[which], self.days[which], self.of[which])
 
     def with_prints(self, aliases: Aliases) -> "Keys":
         """And the bare fingerprints, under the days on which the records begin and end."""

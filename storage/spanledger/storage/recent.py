@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from spanledger.storage.aliases import NONE, Aliases, as_complete
-from spanledger.storage.likeness import keys_of
+from spanledger.storage.likeness import Keys, keys_of
 from spanledger.storage.schema import CALLS, Batch, Completeness, Hashes, Mask, Rows
 
 BYTES_MAX: Final = 64 << 20
@@ -76,10 +76,11 @@ class _Index:
 
     def has(self, asked: Hashes) -> Mask:
         """Under which keys anything stands."""
-        has = np.zeros(len(asked), bool)
+        in_order, of = np.unique(asked, return_inverse=True)  # what is in order is searched for several times as fast
+        has = np.zeros(len(in_order), bool)
         for keys, _ in self._parts:
-            has |= keys[np.minimum(np.searchsorted(keys, asked), len(keys) - 1)] == asked
-        return has
+            has |= keys[np.minimum(np.searchsorted(keys, in_order), len(keys) - 1)] == in_order
+        return np.asarray(has[of])
 
     def drop_before(self, row: int) -> None:
         """Let go of parts that hold only rows before this one."""
@@ -95,15 +96,16 @@ class _Kept:
     aliases: Aliases
     calls: Hashes
     alive: Mask
+    stood: Keys
 
 
 class Recent:
     """Records as the ledger holds them, or will once what is planned is committed; all of a call's, or none.
 
-    `let_go` is given those that are not kept any longer.
+    `let_go` is given records that are not kept any longer, and the likenesses of those whose calls are still the same.
     """
 
-    def __init__(self, let_go: Callable[[Aliases], None]) -> None:
+    def __init__(self, let_go: Callable[[Aliases, Keys], None]) -> None:
         self._let_go = let_go
         self.clear()
 
@@ -220,14 +222,14 @@ class Recent:
         nameless = aliases.anonymous[stood.of]
         self._likenesses.add(stood.keys, rows[stood.of])
         self._nameless.add(stood.keys[nameless], rows[stood.of[nameless]])
-        self._batches.append(_Kept(self._next, records, aliases, calls, np.ones(len(rows), bool)))
+        self._batches.append(_Kept(self._next, records, aliases, calls, np.ones(len(rows), bool), stood))
         self._next += len(rows)
         self._bytes += records.nbytes
 
     def _evict(self) -> None:
         oldest = self._batches.popleft()
         self._bytes -= oldest.records.nbytes
-        self._let_go(oldest.aliases.take(np.flatnonzero(oldest.alive)))
+        self._let_go(oldest.aliases, oldest.stood.only(oldest.alive[oldest.stood.of]))
         first = self._batches[0].first if self._batches else self._next
         for index in (self._names, self._likenesses, self._nameless, self._calls):
             index.drop_before(first)

@@ -7,7 +7,7 @@ import numpy as np
 
 from spanledger.storage.aliases import NONE, Aliases
 from spanledger.storage.filters import AliasFilters, Filter, LoadDay
-from spanledger.storage.likeness import SLACK_US, keys_asked, keys_of
+from spanledger.storage.likeness import SLACK_US, Keys, keys_asked, keys_of
 from spanledger.storage.recent import Recent
 from spanledger.storage.schema import Hashes, Mask, Rows, Times
 from spanledger.storage.windows import DAY_US
@@ -61,7 +61,7 @@ class Remembered:
         self._names = AliasFilters(load_names)
         self._nameless = AliasFilters(load_nameless)
         self._prints: list[tuple[int, Filter]] = []
-        self.recent = Recent(self._remember_likeness)
+        self.recent = Recent(self._remember_likenesses)
 
     def may_hold(self, record: Hashes, started: Times) -> Mask:
         """Which records may be there already."""
@@ -97,7 +97,7 @@ class Remembered:
         if aliases.anonymous.any() and not self._prints:
             self._prints = [_generation(aliases)]
         if not self.recent.wanted:
-            self._remember_likeness(aliases)
+            self._remember_likenesses(aliases, None)
 
     def remember_records(self, record: Hashes, started: Times) -> None:
         """Remember spans that are no calls: they have no names."""
@@ -141,10 +141,11 @@ class Remembered:
             hit[anonymous] |= one.may_contain(prints[anonymous])
         return np.asarray((hit | self.recent.has_print(prints, anonymous)) & (prints != NONE))
 
-    def _remember_likeness(self, aliases: Aliases) -> None:
+    def _remember_likenesses(self, aliases: Aliases, stood: Keys | None) -> None:
+        """Remember the likenesses of records, those given or all."""
         if not self._prints:  # no anonymous record has come yet
             return
-        stood = keys_of(aliases).with_prints(aliases)
+        stood = keys_of(aliases).with_prints(aliases) if stood is None else stood
         nameless = aliases.anonymous[stood.of]
         self._nameless.add(stood.keys[nameless], stood.days[nameless])
         named = stood.keys[~nameless]
