@@ -145,7 +145,6 @@ class _Planning:
         if not len(sought):
             return
         lookup, recent = self._lookup, self._remembered.recent
-        recent.want()
         lookup.take(recent.calls_of(np.concatenate([recent.named(sought.hashes), concern.recent])))
         sought = sought.not_in(lookup.records)
         lookup.alike(sought.alike)
@@ -159,6 +158,8 @@ class _Planning:
         far = far.further(lookup.records)
         lookup.arrived_within_hours(far.hashes, far.aliases.ingested)
         self._look_up_neighbours()
+        if len(lookup.records):  # no false hit of a filter
+            recent.want()
 
     def _look_up_neighbours(self) -> None:
         """What was found may itself be matched by likeness with other stored calls, which must be weighed again."""
