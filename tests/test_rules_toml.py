@@ -157,7 +157,7 @@ def test_a_currency_is_told_by_day_and_one_without_a_rate_is_refused() -> None:
         '[[currency]]\ncode = "EUR"\nper_usd = 0.8\nvalid_from = 2026-02-01\nvalid_to = 2026-03-01\n'
     )
     assert [rules.rate_on("EUR", date(2026, month, 15)) for month in (1, 2)] == [Decimal("0.9"), Decimal("0.8")]
-    with pytest.raises(RulesError, match="has no rate for EUR on 2026-03-15; add a"):
+    with pytest.raises(RulesError, match=r"no rate for EUR on 2026-03-15 in prices.toml; add a"):
         rules.rate_on("EUR", date(2026, 3, 15))
-    with pytest.raises(RulesError, match=r"prices.toml has no rate for CHF \(there are: EUR\); add a"):
+    with pytest.raises(RulesError, match=r"no rate for CHF \(there are: EUR\) in prices.toml; add a"):
         rules.rate_on("CHF", date(2026, 1, 15))

@@ -240,7 +240,7 @@ class Rules:
                 return rate.per_usd
         known = ", ".join(sorted({rate.code for rate in self.currencies})) or "none"
         when = f" on {day}" if mine else f" (there are: {known})"
-        raise RulesError(f"{self.name} has no rate for {code}{when}; add a [[currency]] with code and per_usd")
+        raise RulesError(f"no rate for {code}{when} in {self.name}; add a [[currency]] with code and per_usd")
 
 
 NO_RULES: Final = Rules()
