@@ -12,12 +12,32 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from benchmarks.server import Server
 from tests.asking import ask
+from tests.running import Done
 
 
 @pytest.fixture(autouse=True)
 def no_logs_of_this_machine(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     """What lies in /var/log and its like is no test's."""
     monkeypatch.setenv("SPANLEDGER_ROOT", str(tmp_path_factory.getbasetemp() / "no-root"))
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+    """Run `spanledger` with these arguments, in this process."""
+    from spanledger.cli.main import main
+
+    monkeypatch.delenv("SPANLEDGER_API_KEY", raising=False)
+
+    def command(*arguments: str | Path) -> Done:
+        monkeypatch.setattr(sys, "argv", ["spanledger", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as left:
+            code = int(left.code or 0)
+        return Done(code, *capsys.readouterr())
+
+    return command
 
 
 @pytest.fixture

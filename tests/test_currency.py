@@ -1,16 +1,14 @@
 """A report in another currency: each day's cost at the rate of that day, and nothing where there is no rate."""
 
 import json
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from spanledger.cli.main import main
 from tests.price_lists import filled
+from tests.running import Done
 
 RATES = """
 [[currency]]
@@ -28,31 +26,6 @@ code = "GBP"
 per_usd = 2
 valid_from = 2026-02-01
 """
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Run `spanledger` with these arguments, in this process."""
-
-    def command(*arguments: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["spanledger", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as left:
-            code = int(left.code or 0)
-        return Done(code, *capsys.readouterr())
-
-    return command
 
 
 @pytest.fixture(scope="module")

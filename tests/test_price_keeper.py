@@ -1,10 +1,8 @@
 """Prices that change under a running server: its rules, its list, and what it has stored."""
 
 import json
-import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from time import monotonic
@@ -14,10 +12,10 @@ import pytest
 from benchmarks.server import Server
 from spanledger.cli import mailbox
 from spanledger.cli.failures import Failed
-from spanledger.cli.main import main
 from tests.otlp_client import GrpcClient
 from tests.otlp_requests import STARTED_NS, body, span
 from tests.price_lists import filled, in_force, written
+from tests.running import Done
 
 WAIT_S = 20.0
 SAID = {
@@ -26,31 +24,6 @@ SAID = {
 }  # fmt: skip
 STORED = 6
 MORE = count(10_000)
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Run `spanledger` with these arguments, in this process."""
-
-    def command(*arguments: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["spanledger", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as left:
-            code = int(left.code or 0)
-        return Done(code, *capsys.readouterr())
-
-    return command
 
 
 @pytest.fixture(scope="module")

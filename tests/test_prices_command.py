@@ -2,9 +2,7 @@
 
 import json
 import re
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -13,43 +11,12 @@ from typing import Any
 
 import pytest
 
-from spanledger.cli.main import main
 from tests.price_lists import ask, filled, in_force, published, written
+from tests.running import Done
 
 CASES = Path(__file__).parent.parent.parent / "shared" / "fixtures" / "pricing_cases.jsonl"
 
 NAME_ONE = "Name a call by its id, or imagine one with --provider and --model, or give a file with --cases.\n"
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-    @property
-    def json(self) -> Any:
-        """What was printed, as JSON."""
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Run `spanledger` with these arguments, in this process."""
-    monkeypatch.delenv("SPANLEDGER_API_KEY", raising=False)
-
-    def command(*arguments: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["spanledger", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as left:
-            code = int(left.code or 0)
-        return Done(code, *capsys.readouterr())
-
-    return command
 
 
 ROWS: list[dict[str, object]] = [

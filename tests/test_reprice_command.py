@@ -1,43 +1,16 @@
 """`spanledger reprice`: the difference first, then the change, by what is known now or was known then."""
 
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from spanledger.cli.main import main
 from tests.price_lists import ask, filled, in_force, written
+from tests.running import Done
 
 NOBODY = "Nobody can be asked here: say --yes to change the calls, or --dry-run to see what would change.\n"
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Run `spanledger` with these arguments, in this process."""
-
-    def command(*arguments: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["spanledger", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as left:
-            code = int(left.code or 0)
-        return Done(code, *capsys.readouterr())
-
-    return command
 
 
 @pytest.fixture

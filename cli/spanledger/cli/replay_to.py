@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
+from spanledger.cli.data_folder import CONFIG_FILE, CONFIG_VARIABLE
+from spanledger.cli.data_folder import data_folder as data_folder_said
 from spanledger.cli.failures import Failed, WrongUse
 from spanledger.instrumentation.replay.positions import Positions
 from spanledger.instrumentation.replay.run import Ship
@@ -20,7 +22,6 @@ LEDGER_FILE: Final = "ledger.duckdb"
 THE_LEDGER: Final = "ledger"
 """What positions call the ledger of their folder, whoever writes to it."""
 
-_CONFIG_FILE: Final = "spanledger.toml"
 CONNECT_TIMEOUT_S: Final = 2.0
 
 
@@ -56,16 +57,11 @@ def data_folder(data: Path | None) -> Path:
     The settings themselves take longer to import than a replay with nothing new; they are asked where a file may say
     more than a flag and the environment do.
     """
-    named = data or os.environ.get("SPANLEDGER_DATA")
-    if os.environ.get("SPANLEDGER_CONFIG") or Path(_CONFIG_FILE).exists():
+    if os.environ.get(CONFIG_VARIABLE) or Path(CONFIG_FILE).exists():
         from spanledger.cli import settings
 
         return settings.load(data=data).data
-    if named:
-        return Path(named).expanduser()
-    import platformdirs
-
-    return Path(platformdirs.user_data_dir("spanledger", appauthor=False))
+    return data.expanduser() if data else data_folder_said()
 
 
 @contextmanager
