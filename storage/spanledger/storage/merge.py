@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from spanledger.storage.aliases import Aliases
+from spanledger.storage.aliases import Aliases, as_complete
 from spanledger.storage.fold import fold
 from spanledger.storage.groups import grouped, most_complete
 from spanledger.storage.lookup import FEW, NEAR_US, Lookup
@@ -175,17 +175,8 @@ class _Planning:
 
 def _versions(arrived: Aliases, stored: Aliases) -> tuple[Mask, Mask]:
     """Where the same record is on both sides: stored ones that say less, and arrived ones that say no more."""
-    order = np.argsort(stored.record)
-    at = np.searchsorted(stored.record[order], arrived.record)
-    at = np.minimum(at, max(len(order) - 1, 0))
-    superseded, repeated = np.zeros(len(stored), bool), np.zeros(len(arrived), bool)
-    if not len(order):
-        return superseded, repeated
-    same = stored.record[order][at] == arrived.record
-    ours, theirs = arrived.completeness, stored.completeness[order][at]
-    enough = (theirs[:, 0] > ours[:, 0]) | ((theirs[:, 0] == ours[:, 0]) & (theirs[:, 1] >= ours[:, 1]))
-    repeated[same & enough] = True
-    superseded[order[at[same & ~enough]]] = True
+    repeated = as_complete(arrived.record, arrived.completeness, stored.record, stored.completeness)
+    superseded = np.isin(stored.record, arrived.record[~repeated])
     return superseded, repeated
 
 
