@@ -130,13 +130,9 @@ class _Forked:
             for one in before:
                 one.batches.close()
             with os.fdopen(theirs, "wb") as batches:
-                _serve(tasks, batches)
-            code = 0
+                code = _code_of(tasks, batches)
         except BrokenPipeError:  # who asked is gone
             pass
-        except Exception:
-            traceback.print_exc()
-            raise
         finally:
             # What the other process has open and registered is its own to end.
             os._exit(code)
@@ -196,6 +192,18 @@ def _serve(tasks: Sequence[Task], batches: IO[bytes]) -> None:
         batches.flush()
     pickle.dump(None, batches)
     batches.flush()
+
+
+def _code_of(tasks: Sequence[Task], batches: IO[bytes]) -> int:
+    """Serve; what went wrong is told before the pipe is closed, since whoever reads there ends this process then."""
+    try:
+        _serve(tasks, batches)
+    except BrokenPipeError:
+        raise
+    except Exception:
+        traceback.print_exc()
+        return 1
+    return 0
 
 
 def serve(tasks: IO[bytes], batches: IO[bytes]) -> None:
