@@ -55,11 +55,13 @@ def _interned(columns: list[pa.DictionaryArray]) -> tuple[Keys, dict[int, tuple[
         codes = column.indices.fill_null(-1).to_numpy(zero_copy_only=False)
         combined = combined * size + codes + 1
         product *= size
-    _, first, inverse = np.unique(combined, return_index=True, return_inverse=True)
-    picked = pa.array(first)
+    of_row = pa.array(combined).dictionary_encode().indices.to_numpy(zero_copy_only=False)
+    some_row = np.zeros(int(of_row.max(initial=-1)) + 1, np.int64)
+    some_row[of_row] = np.arange(len(of_row))
+    picked = pa.array(some_row)
     values = list(zip(*(column.take(picked).to_pylist() for column in columns), strict=True))
     keys = [key_of(row) for row in values]
-    return np.array(keys, np.uint64)[inverse], dict(zip(keys, values, strict=True))
+    return np.array(keys, np.uint64)[of_row], dict(zip(keys, values, strict=True))
 
 
 def known_keys(connection: duckdb.DuckDBPyConnection) -> dict[str, set[int]]:

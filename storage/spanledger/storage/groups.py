@@ -12,9 +12,13 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from spanledger.storage.aliases import NONE, Aliases
+from spanledger.storage import nameless
+from spanledger.storage.aliases import ALIAS_COLUMNS, NONE, Aliases
 from spanledger.storage.nameless import with_nameless
 from spanledger.storage.schema import Batch, Hashes, Mask, Rows
+
+READ: Final = tuple(dict.fromkeys((*ALIAS_COLUMNS, *nameless.READ, "input_tokens", "output_tokens")))
+"""The columns that decide which records are the same call."""
 
 DISJOINT_US: Final = 1_000_000
 """Calls this far apart do not overlap, whatever their emitters' clocks."""
@@ -29,7 +33,10 @@ class Groups:
 
 
 def grouped(records: Batch, aliases: Aliases, constant: Hashes) -> Groups:
-    """Sort records into calls. No two records are the same record; `constant` names are known to name no call."""
+    """Sort records into calls. No two records are the same record; `constant` names are known to name no call.
+
+    `records` have at least the columns of READ.
+    """
     constant = np.union1d(constant, _constant_names(records, aliases))
     nodes = np.arange(len(aliases))
     links = [np.column_stack([nodes.astype(np.uint64), aliases.record])]

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from spanledger.storage.aliases import Aliases, as_complete
 from spanledger.storage.fold import fold
-from spanledger.storage.groups import grouped, most_complete
+from spanledger.storage.groups import READ, grouped, most_complete
 from spanledger.storage.lookup import FEW, NEAR_US, Lookup
 from spanledger.storage.remembered import Concern, Remembered
 from spanledger.storage.schema import Batch, Hashes, Mask, Ranks, Rows, Step
@@ -104,13 +104,13 @@ class _Planning:
 
         stored = self._lookup.records
         superseded, repeated = _versions(aliases.take(kept), Aliases.of(stored))
-        kept = kept[~repeated]
-        arrived = self._batch.take(pa.array(kept))
-        records = _together(arrived, stored.filter(pa.array(~superseded)))
+        kept, stays = kept[~repeated], np.flatnonzero(~superseded)
+        # All columns are copied only of those that turn out to meet others.
+        records = _together(self._batch.select(READ).take(pa.array(kept)), stored.select(READ).take(pa.array(stays)))
         told = Aliases.of(records)
         groups = grouped(records, told, self._constant)
 
-        came_with = np.concatenate([np.zeros(len(kept), np.uint64), _call_ids(stored)[~superseded]])
+        came_with = np.concatenate([np.zeros(len(kept), np.uint64), _call_ids(stored)[stays]])
         unnamed = np.setdiff1d(groups.constant, self._constant)
         lost = superseded | Aliases.of(stored).any_name_in(unnamed)
         touched, replaced = _touched(groups.labels, came_with, _call_ids(stored)[lost])
@@ -121,21 +121,23 @@ class _Planning:
         met = np.flatnonzero(touched & ~simply_new)
 
         new = self._batch.filter(pa.array(fresh)) if not fresh.all() else self._batch
-        meeting = records.take(pa.array(met))
+        ours = met[met < len(kept)]
+        theirs = stays[met[len(ours) :] - len(kept)]
+        meeting = _together(self._batch.take(pa.array(kept[ours])), stored.take(pa.array(theirs)))
         folded, group_of = fold(meeting, groups.labels[met], self._ranks, constant=groups.constant)
         written = self._price(_together(new, folded))
         observations = _observations(meeting, groups.labels[met], folded, group_of)
         self._remembered.remember(aliases.take(np.flatnonzero(fresh)))
-        self._remembered.remember(told.take(met[met < len(kept)]))
-        simple = written.filter(pc.equal(written.column("revision"), 0))
-        self._remembered.recent.add([simple, observations], replaced)
+        self._remembered.remember(told.take(ours))
+        whole = written.slice(new.num_rows).filter(pc.equal(written.slice(new.num_rows).column("revision"), 0))
+        self._remembered.recent.add([written.slice(0, new.num_rows), _together(whole, observations)], replaced)
         tables = {"call_facts": written, "observation_facts": observations}
         return Plan(
             added=[Added.of(table, rows) for table, rows in tables.items() if rows.num_rows],
             removed=_removed(stored, replaced, self._lookup.windows_max),
             calls=written.num_rows - len(replaced),
             repeated=len(suspects) - len(kept),
-            joined=int((met < len(kept)).sum()),
+            joined=len(ours),
             constant=unnamed,
         )
 
