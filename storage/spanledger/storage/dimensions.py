@@ -1,7 +1,8 @@
 """Dimensions: the texts of few distinct values, taken out of the rows and stored once."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 import duckdb
@@ -18,9 +19,10 @@ _PRODUCT_MAX: Final = 2**62
 Keys = npt.NDArray[np.uint64]
 
 
-def key_of(values: Iterable[str | None]) -> int:
+@lru_cache(maxsize=8192)
+def key_of(values: tuple[str | None, ...]) -> int:
     """The key of a dimension row: 64 bits of the hash of its values, the same on every machine and in every version."""
-    return int.from_bytes(hashlib.blake2b(orjson.dumps(list(values)), digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(orjson.dumps(values), digest_size=8).digest(), "little")
 
 
 def split(

@@ -65,6 +65,9 @@ _EVER: Final = (0, 7_258_118_400_000_000)
 """1970 to 2200: records of calls whose emitters' clocks disagree."""
 
 
+_NOTHING: Final[Batch] = CALLS.empty_table()
+
+
 class Lookup:
     """The stored calls that were found so far, with all their records."""
 
@@ -77,7 +80,7 @@ class Lookup:
         self._connection = connection
         self._settled = settled
         self._calls: Hashes = np.zeros(0, np.uint64)
-        self.records: Batch = CALLS.empty_table()
+        self.records = _NOTHING
 
     def take(self, records: Batch) -> None:
         """Put records that were found otherwise to what was found: all of each call."""
