@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from spanledger.storage.schema import Hashes, Mask, Times
+from spanledger.storage.schema import Hashes, Mask, Rows, Times
 from spanledger.storage.windows import DAY_US
 
 LoadDay = Callable[[int], Iterable[Hashes] | None]
@@ -45,20 +45,20 @@ class Filter:
         self._words = np.zeros(int(self._size), np.uint64)
         self.keys_max, self.keys = keys_max, 0
 
-    def _places(self, hashes: Hashes) -> tuple[Hashes, Hashes, Hashes, Hashes]:
+    def _places(self, hashes: Hashes) -> tuple[Rows, Hashes, Rows, Hashes]:
         # Two words and the bits in each, all from the same hash, stirred once more for each.
         first, second, third = (_stirred(hashes, stir) for stir in _STIRS)
         return self._word(hashes), _bits(first), self._word(second), _bits(third)
 
-    def _word(self, hashes: Hashes) -> Hashes:
+    def _word(self, hashes: Hashes) -> Rows:
         """The upper half of the hash, scaled to the number of words."""
-        return ((hashes >> _HALF) * self._size) >> _HALF
+        return (((hashes >> _HALF) * self._size) >> _HALF).view(np.int64)
 
     def add(self, hashes: Hashes) -> None:
         """Add hashes; one may be there already."""
         first, first_bits, second, second_bits = self._places(hashes)
-        np.bitwise_or.at(self._words, first, first_bits)
-        np.bitwise_or.at(self._words, second, second_bits)
+        _set(self._words, first, first_bits)
+        _set(self._words, second, second_bits)
         self.keys += len(hashes)
 
     def may_contain(self, hashes: Hashes) -> Mask:
@@ -72,6 +72,17 @@ class Filter:
 def _stirred(hashes: Hashes, stir: int) -> Hashes:
     stirred = hashes * np.uint64(stir)
     return stirred ^ (stirred >> _HALF)
+
+
+def _set(words: Hashes, at: Rows, bits: Hashes) -> None:
+    """Set bits in words. Of several that fall into one word one is set; the others, which are few, take another turn.
+
+    Twice as fast as `np.bitwise_or.at`.
+    """
+    while len(at):
+        words[at] |= bits
+        left = np.flatnonzero(words[at] & bits != bits)
+        at, bits = at[left], bits[left]
 
 
 def _bits(hashes: Hashes) -> Hashes:
