@@ -76,6 +76,41 @@ def test_a_record_is_no_twin_of_one(ledger, columns):
     assert len(stored(ledger, [sdk], [told(2, **other)])) == 2
 
 
+TRACE = {"trace_id": f"{7:032x}", "parent_span_id": None}
+REFUSED = TRACE | {"status": "error", "input_tokens": None, "output_tokens": None}
+ASKED = told(1, "framework", 0.0, 1.0, request_model="fast", **REFUSED)
+REFUSING = told(2, "sdk", 0.1, 0.8, request_model="gpt-5-mini", **REFUSED | {"service_name": "gateway"})
+
+
+@pytest.mark.parametrize("batches", [[[ASKED, REFUSING]], [[ASKED], [REFUSING]], [[REFUSING], [ASKED]]])
+def test_a_gateway_may_refuse_a_call_under_another_name_of_its_model(ledger, batches):
+    assert [row["sources"] for row in stored(ledger, *batches)] == ["framework,sdk"]
+
+
+def test_each_refusal_goes_to_the_call_of_its_model_first(ledger):
+    sdk = [REFUSING | {"request_model": model, "span_id": f"{n:016x}"} for n, model in ((3, "fast"), (4, "slow"))]
+    asked = [ASKED | {"request_model": model, "span_id": f"{n:016x}"} for n, model in ((5, "slow"), (6, "fast"))]
+    stored(ledger, [*sdk, *asked])
+    with ledger.reader() as reader:
+        rows = reader.query("select request_model, sources from calls order by request_model").to_pylist()
+    assert [(row["request_model"], row["sources"]) for row in rows] == [
+        ("fast", "framework,sdk"),
+        ("slow", "framework,sdk"),
+    ]
+
+
+SERVED = {"input_tokens": 100, "output_tokens": 10}
+
+
+@pytest.mark.parametrize(
+    ("asked", "refusing"),
+    [({"trace_id": f"{8:032x}"}, {}), (SERVED, SERVED), ({"dialect": "sdk"}, {})],
+    ids=["of another trace", "that was served", "of the same emitter"],
+)
+def test_under_another_name_of_its_model_no_other_is_the_same_call(ledger, asked, refusing):
+    assert len(stored(ledger, [ASKED | asked], [REFUSING | refusing])) == 2
+
+
 def test_two_sessions_of_one_process_share_no_call(ledger):
     assert len(stored(ledger, [SDK | {"session_id": "s-1"}], [FRAMEWORK | {"session_id": "s-2"}])) == 2
 

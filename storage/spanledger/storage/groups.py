@@ -17,7 +17,7 @@ from spanledger.storage.aliases import ALIAS_COLUMNS, NONE, Aliases
 from spanledger.storage.nameless import with_nameless
 from spanledger.storage.schema import Batch, Hashes, Mask, Rows
 
-READ: Final = tuple(dict.fromkeys((*ALIAS_COLUMNS, *nameless.READ, "input_tokens", "output_tokens")))
+READ: Final = tuple(dict.fromkeys((*ALIAS_COLUMNS, *nameless.READ)))
 """The columns that decide which records are the same call."""
 
 DISJOINT_US: Final = 1_000_000

@@ -2,7 +2,8 @@
 
 To one of another emitter that used the same tokens, in the same trace, session or process, the one while the other: one
 to one, the best match first, so that two equal calls side by side stay two, and one emitter's records are never one
-call however alike they are.
+call however alike they are. They name the same model, but for calls of one trace that used nothing: a gateway that
+refuses one may know the model by another name than who asked for it.
 """
 
 import re
@@ -29,7 +30,8 @@ _SLACKS: Final = np.array([*SLACK_US.values(), 0])
 _TRACE, _SESSION, _PROCESS = range(3)
 _SPANS: Final = ("span_id", "parent_span_id")
 _MODELS: Final = ("request_model", "response_model")
-READ: Final = ("dialect", "session_id", "trace_id", *_SPANS, *PROCESS, *_MODELS)
+_COUNTS: Final = ("input_tokens", "output_tokens")
+READ: Final = ("dialect", "session_id", "trace_id", *_SPANS, *PROCESS, *_MODELS, *_COUNTS)
 """The columns that decide, those of aliases aside."""
 
 LOOKED_AT_MAX: Final = 64
@@ -132,6 +134,7 @@ class _Told:
     parent: Rows
     process: tuple[Rows, ...]
     models: tuple[Rows, Rows]
+    used: Mask
 
     @classmethod
     def of(cls, records: Batch, aliases: Aliases) -> "_Told":
@@ -140,24 +143,25 @@ class _Told:
         span, parent = _codes([records.column(name) for name in _SPANS])
         process = tuple(_codes([records.column(name)])[0] for name in PROCESS)
         asked, answered = _codes([records.column(name) for name in _MODELS], family)
-        return cls(aliases, dialect, session, trace, span, parent, process, (asked, answered))
+        used = np.logical_or(*(records.column(name).is_valid().to_numpy() for name in _COUNTS))
+        return cls(aliases, dialect, session, trace, span, parent, process, (asked, answered), used)
 
     def pairs(self, ends: Rows) -> tuple[Rows, Rows]:
         """The pairs within clusters that may be one call, the best match first: the earlier record, and the other.
 
-        The best is the closest kin, of equals the closest in time, of these that of the least record hashes.
+        The best name one model, of equals the closest kin, then the closest in time, then the least record hashes.
         """
         left, right = (np.concatenate(side) for side in zip(*self._near_pairs(ends), strict=True))
-        may_be = (self.dialect[left] != self.dialect[right]) & self._same_model(left, right)
-        left, right = left[may_be], right[may_be]
-        scope = self._scopes(left, right)
-        may_be = (scope != _UNSAID) & self._one_while_the_other(left, right, _SLACKS[scope])
-        left, right, scope = left[may_be], right[may_be], scope[may_be]
+        same_model, scope = self._same_model(left, right), self._scopes(left, right)
+        may_be = (self.dialect[left] != self.dialect[right]) & (scope != _UNSAID)
+        may_be &= same_model | ((scope == _TRACE) & ~self.used[left])
+        may_be &= self._one_while_the_other(left, right, _SLACKS[scope])
+        left, right, scope, same_model = (column[may_be] for column in (left, right, scope, same_model))
         record, started, ended = self.aliases.record, self.aliases.started, self.aliases.ended
         kin = (scope == _TRACE) & (self._beneath(left, right) | self._beneath(right, left))
         distance = np.abs(started[left] - started[right]) + np.abs(ended[left] - ended[right])
         low, high = np.minimum(record[left], record[right]), np.maximum(record[left], record[right])
-        order = np.lexsort((high, low, distance, scope, ~kin))
+        order = np.lexsort((high, low, distance, scope, ~kin, ~same_model))
         return left[order], right[order]
 
     def _near_pairs(self, ends: Rows) -> Iterator[tuple[Rows, Rows]]:
