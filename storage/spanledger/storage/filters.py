@@ -30,6 +30,9 @@ GROWTH: Final = 4
 DAYS_MAX: Final = 2_000
 """Days held at once; the least recently used goes. Replays of five years fit, a sender of random dates does no harm."""
 
+PIECE: Final = 1 << 14
+"""Keys that are added at a time: what is worked out for them stays in the processor's cache."""
+
 _SHIFTS: Final = tuple(np.uint64(shift) for shift in range(0, 48, 6))
 _LOW_6: Final = np.uint64(63)
 _HALF: Final = np.uint64(32)
@@ -56,9 +59,10 @@ class Filter:
 
     def add(self, hashes: Hashes) -> None:
         """Add hashes; one may be there already."""
-        first, first_bits, second, second_bits = self._places(hashes)
-        _set(self._words, first, first_bits)
-        _set(self._words, second, second_bits)
+        for start in range(0, len(hashes), PIECE):
+            first, first_bits, second, second_bits = self._places(hashes[start : start + PIECE])
+            _set(self._words, first, first_bits)
+            _set(self._words, second, second_bits)
         self.keys += len(hashes)
 
     def may_contain(self, hashes: Hashes) -> Mask:
