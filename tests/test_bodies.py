@@ -27,6 +27,7 @@ from spanledger.receiver.contract import Refused, TooLarge
 
 LIMIT = 64 << 20
 REFUSAL_S = 0.1
+"""Of the processor, the best of five: what else the machine does is no matter."""
 REFUSAL_MIB = 32
 FUZZED = 3_000
 STEPS = [(256 << 10, 16 << 10), (1_000, 100), (5, 3)]
@@ -306,13 +307,13 @@ def peak_mib():
 
 body, encoding = Path(sys.argv[1]).read_bytes(), sys.argv[2]
 before_mib, taken_s = peak_mib(), []
-for _ in range(3):
-    started_s = time.perf_counter()
+for _ in range(5):
+    started_s = time.process_time()
     try:
         decompress(body, encoding, 64 << 20)
     except TooLarge:
-        taken_s.append(time.perf_counter() - started_s)
-if len(taken_s) == 3:
+        taken_s.append(time.process_time() - started_s)
+if len(taken_s) == 5:
     print(min(taken_s), peak_mib() - before_mib)
 """
 
