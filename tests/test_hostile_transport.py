@@ -4,7 +4,6 @@ import contextlib
 import gzip
 import http.client
 import socket
-import time
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +13,13 @@ import pytest
 import zstandard
 from google.rpc import status_pb2
 
-from benchmarks.server import status_mb
+from benchmarks.server import cpu_s, status_mb
 from tests.attacked import GOOD, Target, under_attack
 from tests.otlp_client import GrpcClient, HttpClient
 
 BOMB_BYTES = 1 << 30
 BOMB_ANSWER_S = 0.1
+"""Of the processor: what else the machine does is no matter."""
 BOMB_RSS_MB = 32
 
 
@@ -65,15 +65,13 @@ def test_a_compression_bomb_is_refused_at_once_and_costs_no_memory(target, encod
     assert len(body) < 2 << 20
     target.check()
     pid = target.server.pid
-    taken_s = []
     Path(f"/proc/{pid}/clear_refs").write_text("5")  # forget the peak
     before = status_mb(pid, "VmHWM")
+    began = cpu_s(pid)
     for _ in range(5):
-        began = time.perf_counter()
         answer = target.http.export(body, Content_Encoding=encoding)
-        taken_s.append(time.perf_counter() - began)
         assert answer.status == 413, answer
-    assert min(taken_s) <= BOMB_ANSWER_S, taken_s
+    assert (cpu_s(pid) - began) / 5 <= BOMB_ANSWER_S
     assert status_mb(pid, "VmHWM") - before <= BOMB_RSS_MB
 
 
