@@ -154,6 +154,13 @@ def test_prompts_and_tools_are_kept_though_what_follows_is_not_posted_yet(served
     ]  # fmt: skip
 
 
+def test_a_sessions_totals_are_left_to_a_replay_since_a_post_does_not_know_when_they_began(served: Doors) -> None:
+    used = {"claude-sonnet-4-5": {"inputTokens": 10, "outputTokens": 9}}
+    post(served, [line(1, 9), {"type": "cost-state", "sessionId": "s-1", "modelUsage": used}])
+    assert [row["output_tokens"] for row in served.rows(CALLS)] == [9]
+    assert served.rows("select * from usage_points") == []
+
+
 def test_a_sub_agents_transcript_is_known_by_its_name(served: Doors) -> None:
     post(served, [line(1, 5, isSidechain=True, agentId="ab12")], "agent-ab12.jsonl")
     post(served, [line(2, 6, requestId="req_012")], "/home/ada/../agent-cd34.jsonl")

@@ -5,9 +5,13 @@ import sqlite3
 import tracemalloc
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 import pytest
 import zstandard
+from hypothesis import given
+from hypothesis import strategies as st
 
 from spanledger.instrumentation.replay import log as of_log
 from spanledger.instrumentation.replay.log import Log
@@ -29,6 +33,32 @@ def test_lines_come_with_their_offsets_and_without_endings(tmp_path: Path):
     log = Log(written(tmp_path, b'\xef\xbb\xbf{"a":1}\r\n\n{"b":2}\n'))
     assert list(log.lines()) == [(3, b'{"a":1}'), (13, b'{"b":2}')]
     assert log.offset == 21
+
+
+@given(
+    st.lists(st.binary(max_size=30).map(lambda line: line.replace(b"\0", b"0").replace(b"\n", b"")), max_size=12),
+    st.sampled_from([b"\n", b"\r\n"]),
+    st.integers(1, 40),
+)
+def test_blocks_are_whole_lines_however_much_is_read_at_a_time(written_lines: list[bytes], ending: bytes, size: int):
+    content = b'{"first":1}' + ending + b"".join(line + ending for line in written_lines)
+    with TemporaryDirectory() as folder, patch.object(of_log, "CHUNK_BYTES", size):
+        path = written(Path(folder), content)
+        blocks = list(Log(path).blocks())
+        told = list(Log(path).lines())
+    assert b"".join(block for _, block in blocks) == content
+    assert all(block.endswith(b"\n") and content[at:].startswith(block) for at, block in blocks)
+    assert all(content[at:].startswith(line) and line for at, line in told)
+    assert [line for _, line in told] == [
+        line for one in content.split(b"\n") if (line := one[:-1] if one.endswith(b"\r") else one)
+    ]
+
+
+def test_a_last_object_without_an_ending_is_a_block(tmp_path: Path):
+    path = written(tmp_path, b'\xef\xbb\xbf{"a":1}\n{"b":2}')
+    log = Log(path)
+    assert list(log.blocks()) == [(3, b'{"a":1}\n'), (11, b'{"b":2}')]
+    assert log.offset == path.stat().st_size
 
 
 def test_a_half_written_last_line_waits_until_it_is_whole(tmp_path: Path):

@@ -103,14 +103,18 @@ def number(found: object, path: str) -> float | None:
 
 def money(found: object, path: str) -> Decimal | None:
     """The amount under a path, exactly as it is written; None where it is negative, absurd or missing."""
-    value = dig(found, path)
+    return amount(dig(found, path))
+
+
+def amount(value: object) -> Decimal | None:
+    """An amount of money, exactly as it is written; None where it is negative, absurd or none."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
     try:
-        amount = Decimal(str(value).strip().removeprefix("$").replace(",", ""))
+        exact = Decimal(str(value).strip().removeprefix("$").replace(",", ""))
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and 0 <= amount < MONEY_MAX else None
+    return exact if exact.is_finite() and 0 <= exact < MONEY_MAX else None
 
 
 def time_ns(found: object, path: str) -> int | None:
@@ -126,16 +130,13 @@ def time_ns(found: object, path: str) -> int | None:
 def moment_ns(written: str) -> int | None:
     """A time as it is written, in nanoseconds since 1970; UTC where it names no zone."""
     # Written as JavaScript does, as nearly all are: 2026-01-31T12:34:56.789Z
-    if len(written) == 24 and written[23] == "Z" and written[19] == ".":
-        minute = _minute_ns(written[:16])
-        if minute is not None and (thousandths := written[17:19] + written[20:23]).isdigit():
-            return minute + int(thousandths) * 1_000_000
+    if len(written) == 24 and written[23] == "Z":
+        try:
+            since = datetime.fromisoformat(written) - _EPOCH
+        except ValueError:
+            return _any_moment_ns(written)
+        return _sane((since.days * 86_400 + since.seconds) * NS + since.microseconds * 1000)
     return _any_moment_ns(written)
-
-
-@lru_cache(maxsize=4096)
-def _minute_ns(written: str) -> int | None:
-    return _any_moment_ns(written + ":00Z")
 
 
 def _any_moment_ns(written: str) -> int | None:

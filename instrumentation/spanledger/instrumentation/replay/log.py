@@ -17,8 +17,8 @@ import orjson
 if TYPE_CHECKING:
     import sqlite3
 
-CHUNK_BYTES: Final = 1 << 20
-"""How much is read at a time."""
+CHUNK_BYTES: Final = 1 << 18
+"""How much is read at a time: with four times as much, decoding took half as long again."""
 LINE_BYTES_MAX: Final = 64 << 20
 """Longer lines are skipped: no record of a call is that long, and memory stays bounded."""
 DOCUMENT_BYTES_MAX: Final = 256 << 20
@@ -66,11 +66,20 @@ class Log:
         Empty lines are left out. A last line without an ending waits until it has one, unless `is_whole` says that it
         needs none: by default, if it is a JSON object. Raises OSError when the file cannot be read.
         """
+        for at, block in self.blocks(is_whole):
+            for line in block.split(b"\n"):
+                self._line_offset = self.offset = at
+                if line and (told := line[:-1] if line.endswith(b"\r") else line):
+                    yield at, told
+                at += len(line) + 1
+
+    def blocks(self, is_whole: Callable[[bytes], bool] | None = None) -> Iterator[tuple[int, bytes]]:
+        """The lines of `lines`, as many at once as were read, with their endings and the offset of the first."""
         try:
             with self._opened() as file:
                 if self.offset:
                     file.seek(self.offset)
-                yield from self._split(file, is_whole or _is_object)
+                yield from self._blocks(file, is_whole or _is_object)
         except _damage() as error:
             self.skip(f"{DAMAGED}: {type(error).__name__}")
 
@@ -251,7 +260,7 @@ class Log:
             return cast(IO[bytes], gzip.GzipFile(self.path))
         return cast(IO[bytes], file)
 
-    def _split(self, file: IO[bytes], is_whole: Callable[[bytes], bool]) -> Iterator[tuple[int, bytes]]:
+    def _blocks(self, file: IO[bytes], is_whole: Callable[[bytes], bool]) -> Iterator[tuple[int, bytes]]:
         at = self.offset
         rest: list[bytes] = []
         waiting = 0
@@ -263,8 +272,8 @@ class Log:
                     return
                 if chunk.startswith(BOM):
                     chunk, at = chunk[len(BOM) :], len(BOM)
-            end = chunk.rfind(b"\n")
-            if end < 0:
+            end = chunk.rfind(b"\n") + 1
+            if not end:
                 waiting += len(chunk)
                 rest.append(chunk)
                 if waiting > LINE_BYTES_MAX:
@@ -272,24 +281,23 @@ class Log:
                     self.skip(TOO_LONG, 0 if too_long else 1)
                     too_long = True
                 continue
-            lines = chunk[:end].split(b"\n")
             if too_long:
-                at += waiting + len(lines.pop(0)) + 1
+                begin = chunk.find(b"\n") + 1
+                at += waiting + begin
+                block = chunk[begin:end]
                 too_long = False
-            elif rest:
-                lines[0] = b"".join((*rest, lines[0]))
-            rest = [chunk[end + 1 :]]
+            else:
+                block = b"".join((*rest, memoryview(chunk)[:end]))
+            rest = [chunk[end:]]
             waiting = len(rest[0])
-            for line in lines:
-                self._line_offset = self.offset = at
-                if line and (told := line[:-1] if line.endswith(b"\r") else line):
-                    yield at, told
-                at += len(line) + 1
+            self._line_offset = self.offset = at
+            yield at, block
+            at += len(block)
             self.offset = at
         last = b"".join(rest)
         if last and not too_long and is_whole(last):
             self._line_offset = at
-            yield at, last.rstrip(b"\r")
+            yield at, last
             self.offset = at + len(last)
         elif last and not isinstance(file, FileIO):
             self.skip(f"{DAMAGED}: it ends within a line")

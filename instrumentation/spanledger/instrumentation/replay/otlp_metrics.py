@@ -1,4 +1,6 @@
-"""What vendors' exports add up, as OTLP metrics: a sum for each kind of tokens, and one of the cost.
+"""What logs add up, as OTLP metrics: a sum for each kind of tokens, and one of the cost.
+
+Such are vendors' exports, and totals that an agent keeps of a session.
 
 They are cumulative, with a series for each bucket: one that is exported again after it grew adds what it grew by, in
 whichever order the exports come. (As deltas it would count twice.)
@@ -10,7 +12,7 @@ from typing import Final
 
 from spanledger.instrumentation.replay.records import Bucket
 from spanledger.instrumentation.replay.source import Source
-from spanledger.instrumentation.replay.wire import Attribute, double, field, fixed64
+from spanledger.instrumentation.replay.wire import Attribute, double, field, times
 
 SCOPE: Final = "spanledger.replay.export"
 COST: Final = "gen_ai.usage.cost"
@@ -24,12 +26,14 @@ KINDS: Final = (
 """Field of a usage → the metric of the GenAI conventions that counts it."""
 
 _CUMULATIVE_MONOTONIC: Final = b"\x10\x02\x18\x01"
-_SHORTEST_NS: Final = 1_000
-"""A bucket that starts when it ends would say nothing of what came before; a ledger's times are microseconds."""
+_EARLIER_NS: Final = 1_000
+"""By which all series start earlier: one that starts when it ends, as a bucket that still grows may, would say nothing
+of what came before. A ledger's times are microseconds."""
 _MODEL: Final = Attribute("gen_ai.request.model", 7)
 _PROVIDER: Final = Attribute("gen_ai.provider.name", 7)
 _PROJECT: Final = Attribute("app.project", 7)
 _USER: Final = Attribute("user.id", 7)
+_SESSION: Final = Attribute("gen_ai.conversation.id", 7)
 _KEY: Final = Attribute("spanledger.bucket", 7)
 _REQUESTS: Final = Attribute("spanledger.requests", 7)
 _SERVICE_NAME: Final = Attribute("service.name", 1)
@@ -60,10 +64,10 @@ def _metrics(bucket: Bucket) -> Iterator[bytes]:
 
 
 def _shared(bucket: Bucket) -> bytes:
-    started_ns = min(bucket.started_ns, bucket.ended_ns - _SHORTEST_NS)
-    said = [fixed64(2, started_ns), fixed64(3, bucket.ended_ns)]
+    said = [times(2, bucket.started_ns - _EARLIER_NS, bucket.ended_ns)]
     for value, attribute in (
         (bucket.model, _MODEL), (bucket.provider, _PROVIDER), (bucket.project, _PROJECT), (bucket.user, _USER),
+        (bucket.session, _SESSION),
         (blake2b(bucket.key.encode("utf-8", "replace"), digest_size=8).hexdigest(), _KEY),
     ):  # fmt: skip
         if value is not None:

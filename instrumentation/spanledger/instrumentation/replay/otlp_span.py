@@ -6,7 +6,7 @@ from hashlib import blake2b
 from typing import Final
 
 from spanledger.instrumentation.replay.records import Agent, Call, Prompt, Quota, Tool, Usage
-from spanledger.instrumentation.replay.wire import Attribute, clean, field, fixed64
+from spanledger.instrumentation.replay.wire import Attribute, clean, field, times
 
 CLIENT: Final = b"\x30\x03"
 INTERNAL: Final = b"\x30\x01"
@@ -78,12 +78,17 @@ def _usage(usage: Usage, said: list[bytes]) -> None:
 def _begun(source: str, trace: bytes, kind: str, key: str, parent: str | None) -> list[bytes]:
     span = [trace, b"\x12\x08", span_id(source, kind, key)]
     if parent is not None:
-        span += (b"\x22\x08", span_id(source, "agent", parent))
+        span += (b"\x22\x08", _agent_id(source, parent))
     return span
 
 
+@lru_cache(maxsize=64)
+def _agent_id(source: str, key: str) -> bytes:
+    return span_id(source, "agent", key)
+
+
 def _timed(span: list[bytes], started_ns: int, ended_ns: int) -> None:
-    span += (fixed64(7, started_ns), fixed64(8, max(started_ns, ended_ns)))
+    span.append(times(7, started_ns, max(started_ns, ended_ns)))
 
 
 @lru_cache(maxsize=4096)

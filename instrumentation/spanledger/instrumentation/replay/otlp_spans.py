@@ -6,7 +6,7 @@ Where no session is known, each record is a trace of its own.
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from spanledger.instrumentation.replay.otlp_metrics import metrics_body
 from spanledger.instrumentation.replay.otlp_span import ENCODERS
@@ -34,6 +34,10 @@ REMEMBERED_MAX: Final = 50_000
 """Spans that are remembered, to leave out what a copy repeats; the ledger would know it, but 40 µs later."""
 
 
+_Spanned: TypeAlias = Call | Tool | Agent | Prompt | Quota
+"""What becomes spans."""
+
+
 class Export(NamedTuple):
     """A request: "traces" or "metrics", its body, and how many records it carries."""
 
@@ -46,7 +50,7 @@ class Export(NamedTuple):
 class _Group:
     """The spans of one session in one scope.
 
-    `trace`: None where no session is known: then each has a trace of its own.
+    `trace`: None where no session is known: then each has a trace of its own. `spans`: in pieces.
     """
 
     resource: bytes
@@ -61,7 +65,7 @@ class Outgoing:
     def __init__(self, machine: str) -> None:
         self._machine = machine
         self._groups: dict[tuple[int, bool], _Group] = {}
-        self._sent: dict[tuple[str, ...], tuple[int, int]] = {}
+        self._sent: dict[tuple[str, type, str, str], tuple[int, int]] = {}
         self._kept: list[tuple[Source, Session]] = []
         self._buckets: list[tuple[Source, Bucket]] = []
         self.records = 0
@@ -69,27 +73,30 @@ class Outgoing:
 
     def add(self, source: Source, record: Record) -> bool:
         """Take a record, which `is_sane` admits; returns False for one that an earlier one said already."""
+        if isinstance(record, Bucket):
+            self._buckets.append((source, record))
+            self.records += 1
+            return True
         if self._is_repeated(source, record):
             return False
         self.records += 1
-        if isinstance(record, Bucket):
-            self._buckets.append((source, record))
-            return True
-        vendor = record.vendor_ids if isinstance(record, Call) else True
+        vendor = True
+        if isinstance(record, Call):
+            vendor = record.vendor_ids
+            if source.reasoning_beside:
+                record = replace(record, usage=_seen(record.usage))
         group = self._groups.get((id(record.session), vendor))
         if group is None:
             group = self._group(source, record.session, vendor)
-        if source.reasoning_beside and isinstance(record, Call):
-            record = replace(record, usage=_seen(record.usage))
         trace = group.trace or field(1, trace_id(source.name, f"\0{_key(record)}"))
         span = ENCODERS[type(record)](source.name, trace, record)
-        group.spans.append(span)
+        group.spans += (b"\x12", varint(len(span)), span)
         self.size += len(span)
         return True
 
     def take(self) -> list[Export]:
         """Requests with all that was added, which is forgotten."""
-        spans = sum(len(group.spans) for group in self._groups.values())
+        spans = self.records - len(self._buckets)
         exports = []
         if spans:
             body = b"".join(field(1, _resource_spans(group)) for group in self._groups.values())
@@ -100,16 +107,18 @@ class Outgoing:
         self.records = self.size = 0
         return exports
 
-    def _is_repeated(self, source: Source, record: Record) -> bool:
+    def _is_repeated(self, source: Source, record: _Spanned) -> bool:
         """Whether a record of the same span was taken lately that says as much: forks are full of them."""
-        if isinstance(record, Bucket | Quota):
-            return False
-        session = record.session
-        span = (source.name, type(record).__name__, session.trace or session.id, record.key)
         if isinstance(record, Call):
-            complete = (-1 if record.usage.output_tokens is None else record.usage.output_tokens, record.ended_ns)
+            output = record.usage.output_tokens
+            complete = (-1 if output is None else output, record.ended_ns)
+        elif isinstance(record, (Tool, Agent)):
+            complete = (0, record.ended_ns)
+        elif isinstance(record, Prompt):
+            complete = (0, record.at_ns)
         else:
-            complete = (0, record.at_ns if isinstance(record, Prompt) else record.ended_ns)
+            return False
+        span = (source.name, type(record), record.session.trace or record.session.id, record.key)
         known = self._sent.get(span)
         if known is not None and known >= complete:
             return True
@@ -130,11 +139,11 @@ class Outgoing:
 
 def is_sane(record: Record) -> bool:
     """Whether the clock that wrote the record was set."""
-    at = record.at_ns if isinstance(record, Prompt | Quota) else record.started_ns
+    at = record.at_ns if isinstance(record, (Prompt, Quota)) else record.started_ns
     return EARLIEST_NS <= at < LATEST_NS
 
 
-def _key(record: Call | Tool | Agent | Prompt | Quota) -> str:
+def _key(record: _Spanned) -> str:
     return f"{record.name}\0{record.at_ns}" if isinstance(record, Quota) else record.key
 
 
@@ -191,5 +200,4 @@ def _seen(usage: Usage) -> Usage:
 
 
 def _resource_spans(group: _Group) -> bytes:
-    spans = b"".join(b"\x12" + varint(len(span)) + span for span in group.spans)
-    return field(1, group.resource) + field(2, field(1, group.scope) + spans)
+    return field(1, group.resource) + field(2, b"".join((field(1, group.scope), *group.spans)))

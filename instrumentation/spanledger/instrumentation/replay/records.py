@@ -1,6 +1,7 @@
 """What a source reads in logs: calls, tool runs, agents and prompts, as names, numbers and times.
 
-There is no field for anything that somebody wrote: what is not listed here cannot leave the machine.
+There is no field for anything that somebody wrote: what is not listed here cannot leave the machine. Nobody changes a
+record. All but the sessions could be changed nevertheless: one that is frozen takes four times as long to make.
 """
 
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from decimal import Decimal
 from typing import TypeAlias
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Usage:
     """Tokens of one call. `input_tokens` is all of the prompt, cached or not; `output_tokens` contains reasoning.
 
@@ -53,7 +54,7 @@ class Session:
     k8s_pod: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """One call of a model.
 
@@ -90,7 +91,7 @@ class Call:
     adds_up: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tool:
     """One run of a tool: `key` as for calls; `name` as the model calls it; `error`: a class of error, no message."""
 
@@ -104,7 +105,7 @@ class Tool:
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Agent:
     """One sub-agent at work, the parent of its calls (`Call.parent` is its `key`)."""
 
@@ -116,7 +117,7 @@ class Agent:
     parent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Prompt:
     """Somebody asked something at a time; `characters` is how much, where the log shows it."""
 
@@ -126,7 +127,7 @@ class Prompt:
     characters: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Quota:
     """How much of a plan's window was used at a time: `used_percent` of `window_minutes`, until `resets_ns`."""
 
@@ -139,9 +140,13 @@ class Quota:
     plan: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Bucket:
-    """What a vendor's usage export adds up over a stretch of time: becomes metrics, to reconcile with, never a call."""
+    """What a log adds up over a stretch of time: becomes metrics, to reconcile with, never a call.
+
+    `key` names the sum: another one with the same key and start is what it has grown to. `session`: whose it is, where
+    it is that of one.
+    """
 
     key: str
     started_ns: int
@@ -153,6 +158,7 @@ class Bucket:
     requests: int | None = None
     project: str | None = None
     user: str | None = None
+    session: str | None = None
 
 
 Record: TypeAlias = Call | Tool | Agent | Prompt | Quota | Bucket

@@ -11,13 +11,17 @@ TEXT_MAX: Final = 256
 
 _BYTES: Final = tuple(bytes((byte,)) for byte in range(128))
 _DOUBLE: Final = struct.Struct("<d")
-_FIXED: Final = struct.Struct("<Q")
+_TIMES: Final = struct.Struct("<BQBQ")
 
 
 def varint(number: int) -> bytes:
     """A number that is not negative, in groups of seven bits."""
-    if number < 128:
+    if number < 1 << 7:
         return _BYTES[number]
+    if number < 1 << 14:
+        return bytes((number & 127 | 128, number >> 7))
+    if number < 1 << 21:
+        return bytes((number & 127 | 128, number >> 7 & 127 | 128, number >> 14))
     groups = bytearray()
     while number > 127:
         groups.append(number & 127 | 128)
@@ -31,9 +35,9 @@ def field(number: int, content: bytes) -> bytes:
     return _BYTES[number << 3 | 2] + varint(len(content)) + content
 
 
-def fixed64(number: int, value: int) -> bytes:
-    """A field of 64 bits, as OTLP's times are."""
-    return _BYTES[number << 3 | 1] + _FIXED.pack(value)
+def times(number: int, started_ns: int, ended_ns: int) -> bytes:
+    """Two fields of 64 bits, of which the other has the next number."""
+    return _TIMES.pack(number << 3 | 1, started_ns, number + 1 << 3 | 1, ended_ns)
 
 
 def double(number: int, value: float) -> bytes:
@@ -53,25 +57,23 @@ def clean(text: str) -> bytes:
 class Attribute:
     """One key, encoded once, in messages whose attributes are the field `number`."""
 
-    __slots__ = ("_counts", "_head", "_key", "_length", "_remembered")
+    __slots__ = ("_before_counts", "_before_texts", "_field", "_key", "_remembered")
 
     def __init__(self, key: str, number: int = 9) -> None:
         self._key = field(1, key.encode())
-        self._head = _BYTES[number << 3 | 2]
-        self._length = len(self._key)
+        self._field = _BYTES[number << 3 | 2]
+        # Length of what is said → what is written before it.
+        self._before_texts: dict[int, bytes] = {}
+        self._before_counts: dict[int, bytes] = {}
         self._remembered: dict[str, bytes] = {}
-        self._counts: dict[int, bytes] = {}
 
     def text(self, value: str) -> bytes:
         """The attribute with a text."""
         said = clean(value)
-        length = len(said)
-        if length < 64 and self._length < 56:  # all lengths fit one byte
-            return b"".join((
-                self._head, _BYTES[self._length + length + 4], self._key, b"\x12", _BYTES[length + 2], b"\x0a",
-                _BYTES[length], said,
-            ))  # fmt: skip
-        return self._pair(field(1, said))
+        before = self._before_texts.get(len(said))
+        if before is None:
+            before = self._before_texts[len(said)] = self._before(b"\x0a" + varint(len(said)), len(said))
+        return before + said
 
     def label(self, value: str) -> bytes:
         """The attribute with a text of few distinct values, remembered."""
@@ -84,36 +86,27 @@ class Attribute:
 
     def count(self, value: int) -> bytes:
         """The attribute with a number that is not negative."""
-        if value < COUNTS_KEPT:
-            known = self._counts.get(value)
-            if known is None:
-                known = self._counts[value] = self._counted(value)
-            return known
-        return self._counted(value)
-
-    def _counted(self, value: int) -> bytes:
         said = varint(value)
-        if self._length < 110:
-            return b"".join((
-                self._head, _BYTES[self._length + len(said) + 3], self._key, b"\x12", _BYTES[len(said) + 1], b"\x18",
-                said,
-            ))  # fmt: skip
-        return self._pair(b"\x18" + said)
+        before = self._before_counts.get(len(said))
+        if before is None:
+            before = self._before_counts[len(said)] = self._before(b"\x18", len(said))
+        return before + said
 
     def number(self, value: float) -> bytes:
         """The attribute with a floating-point number."""
-        return self._pair(double(4, value))
+        said = double(4, value)
+        return self._before(b"", len(said)) + said
 
     def truth(self, value: bool) -> bytes:
         """The attribute with a yes or no."""
-        return self._pair(b"\x10" + _BYTES[value])
+        return self._before(b"\x10", 1) + _BYTES[value]
 
-    def _pair(self, value: bytes) -> bytes:
-        pair = self._key + b"\x12" + varint(len(value)) + value
-        return self._head + varint(len(pair)) + pair
+    def _before(self, tag: bytes, length: int) -> bytes:
+        """What is written before a value of `length` bytes that `tag` introduces."""
+        length += len(tag)
+        pair = self._key + b"\x12" + varint(length) + tag
+        return self._field + varint(len(self._key) + 1 + len(varint(length)) + length) + pair
 
 
-COUNTS_KEPT: Final = 1024
-"""Smaller counts are kept encoded: most parts of most prompts are."""
 LABELS_MAX: Final = 4096
 """Values of one key that are remembered; logs choose them, so the memory for them is bounded."""

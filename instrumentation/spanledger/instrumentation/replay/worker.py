@@ -200,7 +200,7 @@ def _code_of(tasks: Sequence[Task], batches: IO[bytes]) -> int:
         _serve(tasks, batches)
     except BrokenPipeError:
         raise
-    except Exception:
+    except Exception:  # noqa: BLE001 - the process ends with it
         traceback.print_exc()
         return 1
     return 0

@@ -46,7 +46,13 @@ amounts as (
             input, uncached_input, cache_read, cache_write, output, output_without_reasoning, reasoning, total, cost
         )
     )
-    where amount > 0 and (tenant, service, kind) in (select (tenant, service, kind) from points)
+    -- What a log adds up of a session says nothing of sessions of which no log does.
+    where amount > 0 and (
+        (tenant, service, kind) in (
+            select (tenant, service, kind) from points where scope <> 'spanledger.replay.export' or session = ''
+        )
+        or (tenant, service, kind, session) in (select (tenant, service, kind, session) from points)
+    )
 ),
 -- `anthropic/claude-x`, `us.anthropic.claude-x-20250929-v1:0` and `claude-x[1m]` are one model.
 models as (

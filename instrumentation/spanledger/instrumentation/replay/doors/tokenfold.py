@@ -118,7 +118,8 @@ def _records(log: Log) -> Iterator[Record]:
     sessions: dict[Session, Session] = {}
     agent: str | None = None
     for record in SOURCE.read(log):
-        assert not isinstance(record, Bucket)
+        if isinstance(record, Bucket):
+            continue  # of a post alone, when it began is not known
         if isinstance(record, Agent):
             agent = record.key
         session = sessions.setdefault(record.session, replace(record.session, trace=None))

@@ -1,14 +1,12 @@
 """Answers in Claude Code's transcripts: what identifies one, and the calls that it stands for."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from spanledger.instrumentation.replay.json_lines import Object, count, inner, items, money, text
+from spanledger.instrumentation.replay.json_lines import amount
 from spanledger.instrumentation.replay.records import Call, Session, Usage
-
-Line = dict[str, object]
+from spanledger.instrumentation.replay.sources.claude_code_lines import Counts, Line
 
 PLACEHOLDER_MAX: Final = 8
 PLACEHOLDER_CHARACTERS: Final = 200
@@ -16,7 +14,6 @@ PLACEHOLDER_CHARACTERS: Final = 200
 
 _MINTED: Final = re.compile(r"(msg|req|gen|chatcmpl|resp)[-_][A-Za-z0-9_-]{12,}$")
 """Ids of a vendor, not of a gateway that gives every answer the same."""
-_ASKED: Final = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
 
 @dataclass(slots=True)
@@ -48,7 +45,7 @@ class Answer:
 def key_of(
     answer_id: str | None,
     request_id: str | None,
-    usage: Line,
+    usage: Counts,
     session: Session,
     agent_id: str | None,
     at_ns: int,
@@ -66,57 +63,63 @@ def key_of(
     if answer_id and answer_id.startswith("msg_"):
         return f"{answer_id}/{session.id}{beside}", False
     # A gateway may call every answer the same: lines that follow each other with equal counts are one.
-    counts = "/".join(str(usage.get(name)) for name in _ASKED)
-    same = f"{answer_id}/{counts}/"
+    counts = usage.input_tokens, usage.cache_creation_input_tokens, usage.cache_read_input_tokens
+    same = f"{answer_id}/{'/'.join(map(str, counts))}/"
     return before if before and before.startswith(same) else f"{same}{at_ns}", False
 
 
-def calls(answer: Answer) -> Iterator[Call]:
+def calls(answer: Answer) -> list[Call]:
     """The call of an answer, and those of advisors that were asked while it was written."""
-    line = answer.best
-    message = inner(line, "message")
-    usage = inner(message, "usage")
-    model, answer_id = text(message, "model"), text(message, "id")
-    geo = text(usage, "inference_geo")
-    yield Call(
-        answer.key, answer.session, answer.started_ns, answer.ended_ns, usage_of(usage),
-        model=model, asked_model=text(line, "requestedModel"), provider=provider_of(model, answer_id),
-        response_id=answer_id if answer.named and answer_id and _MINTED.match(answer_id) else None,
-        request_id=text(line, "requestId") if answer.named else answer.key, vendor_ids=answer.named,
-        agent=answer.agent, parent=answer.agent_id, cost_usd=money(line, "costUSD"),
-        service_tier=text(usage, "service_tier"), speed=text(usage, "speed"),
-        residency=None if geo == "not_available" else geo, finish_reason=text(message, "stop_reason"),
-        partial=answer.output <= PLACEHOLDER_MAX and answer.characters > PLACEHOLDER_CHARACTERS,
-    )  # fmt: skip
-    if not usage.get("iterations"):
-        return
-    for index, asked in enumerate(items(usage, "iterations")):
-        if asked.get("type") == "advisor_message":
-            advisor = text(asked, "model") or model
+    line, key = answer.best, answer.key
+    message = line.message
+    assert message is not None, "an answer is made of a message"
+    usage = message.usage
+    assert usage is not None, "with counts"
+    model, answer_id = message.model or None, message.id or None
+    minted = answer_id if answer.named and answer_id and _MINTED.match(answer_id) else None
+    geo = usage.inference_geo or None
+    found = [
+        Call(
+            key, answer.session, answer.started_ns, answer.ended_ns, usage_of(usage),
+            model=model, asked_model=line.requested_model or None, provider=provider_of(model, answer_id),
+            response_id=minted, request_id=(line.request_id or None) if answer.named else key, vendor_ids=answer.named,
+            agent=answer.agent, parent=answer.agent_id, cost_usd=amount(line.cost_usd),
+            service_tier=usage.service_tier or None, speed=usage.speed or None,
+            residency=None if geo == "not_available" else geo, finish_reason=message.stop_reason or None,
+            partial=answer.output <= PLACEHOLDER_MAX and answer.characters > PLACEHOLDER_CHARACTERS,
+        )
+    ]  # fmt: skip
+    for index, asked in enumerate(usage.iterations or ()):
+        if asked.type == "advisor_message":
+            advisor = asked.model or model
             # Named by the answer alone, so that a copy in a fork or in a side question is one with it.
-            name = answer_id if answer.named and answer_id and _MINTED.match(answer_id) else answer.key
-            key = f"{name}/advisor/{index}"
-            yield Call(
-                key, answer.session, answer.started_ns, answer.ended_ns, usage_of(asked),
-                model=advisor, provider=provider_of(advisor, answer_id), request_id=key, vendor_ids=False,
-                agent="advisor", parent=answer.agent_id,
+            name = f"{minted or key}/advisor/{index}"
+            found.append(
+                Call(
+                    name, answer.session, answer.started_ns, answer.ended_ns, usage_of(asked),
+                    model=advisor, provider=provider_of(advisor, answer_id), request_id=name, vendor_ids=False,
+                    agent="advisor", parent=answer.agent_id,
+                )
             )  # fmt: skip
+    return found
 
 
-def usage_of(usage: Object) -> Usage:
+def usage_of(usage: Counts) -> Usage:
     """Inclusive counts; a part of the input that is missing is nothing."""
-    fresh, read = count(usage, "input_tokens") or 0, count(usage, "cache_read_input_tokens") or 0
-    written = count(usage, "cache_creation_input_tokens") or 0
-    split = usage.get("cache_creation")
-    short, long = count(split, "ephemeral_5m_input_tokens"), count(split, "ephemeral_1h_input_tokens")
-    parts = (short or 0) + (long or 0)
-    written = written or parts
-    if parts != written:  # the total is right where they disagree
-        short = long = None
+    fresh, read = usage.input_tokens or 0, usage.cache_read_input_tokens or 0
+    written = usage.cache_creation_input_tokens or 0
+    split, details, tools = usage.cache_creation, usage.output_tokens_details, usage.server_tool_use
+    short = long = None
+    if split is not None:
+        short, long = split.ephemeral_5m_input_tokens, split.ephemeral_1h_input_tokens
+        parts = (short or 0) + (long or 0)
+        written = written or parts
+        if parts != written:  # the total is right where they disagree
+            short = long = None
     return Usage(
-        fresh + read + written, read, written, short, long, count(usage, "output_tokens"),
-        count(usage.get("output_tokens_details"), "thinking_tokens"),
-        count(usage.get("server_tool_use"), "web_search_requests"),
+        fresh + read + written, read, written, short, long, usage.output_tokens,
+        details.thinking_tokens if details is not None else None,
+        tools.web_search_requests if tools is not None else None,
     )  # fmt: skip
 
 
