@@ -17,7 +17,6 @@ from spanledger.processors.pricing.price import price
 from spanledger.processors.pricing.price_book import PriceBook
 from spanledger.processors.pricing.price_table import rows
 from spanledger.processors.pricing.rules import NO_RULES, Rules, RulesError
-from spanledger.processors.pricing.rules_toml import read_rules
 from spanledger.storage import catalogues
 from spanledger.storage.ledger import Ledger
 from spanledger.storage.schema import Step
@@ -40,6 +39,8 @@ def rules_in(folder: Path) -> Rules:
         return NO_RULES
     except (OSError, UnicodeDecodeError) as error:
         raise Failed(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from error
+    from spanledger.processors.pricing.rules_toml import read_rules  # most have no such file
+
     try:
         return read_rules(text, str(path))
     except RulesError as error:

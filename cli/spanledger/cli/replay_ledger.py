@@ -47,7 +47,9 @@ def into_ledger(folder: Path) -> Iterator[Ship]:
 
         def ship(exports: Sequence[Export]) -> int:
             try:
-                answers = store(prepare([Request(export.body, TENANT, signal=export.signal) for export in exports]))
+                prepared = prepare([Request(export.body, TENANT, signal=export.signal) for export in exports])
+                _give_back()
+                answers = store(prepared)
             except Unavailable as error:
                 raise Failed(str(error)) from error
             for answer in answers:
@@ -64,6 +66,6 @@ def into_ledger(folder: Path) -> Iterator[Ship]:
 
 
 def _give_back() -> None:
-    """Give freed memory back to the system: what one batch took is not kept for the next."""
+    """Give freed memory back to the system: what one step took is not kept for the next, which takes it elsewhere."""
     if hasattr(_LIBC, "malloc_trim"):
         _LIBC.malloc_trim(0)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import sqlite3
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -124,9 +123,11 @@ def running_server(folder: Path) -> str | None:
     """The HTTP address of the server that holds the ledger in `folder`; None if none answers."""
     try:
         url = str(json.loads((folder / "server.json").read_text("utf-8"))["http"])
+        from socket import create_connection  # a replay with nothing new does without
+
         address = urlsplit(url)
         port = address.port or {"http": 80, "https": 443}[address.scheme]
-        with socket.create_connection((address.hostname or "", port), CONNECT_TIMEOUT_S):
+        with create_connection((address.hostname or "", port), CONNECT_TIMEOUT_S):
             return url
     except (OSError, ValueError, KeyError, TypeError):
         return None  # a server that was killed leaves its file behind

@@ -108,8 +108,10 @@ def _literal(path: Path) -> str:
 def _refuse_if_lost(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """A mark beside a file without any table: the write-ahead log that held them was not read."""
     mark = read_mark(folder)
+    if mark is None:
+        return
     tables = connection.execute("select count(*) from duckdb_tables() where database_name = 'ledger'").fetchone()
-    if mark is not None and tables == (0,):
+    if tables == (0,):
         raise _behind(folder, mark, Mark(mark.ledger_id, 0, 0))
 
 

@@ -11,11 +11,13 @@ from importlib.metadata import version
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from spanledger.processors.pricing.catalogue import Catalogue, CatalogueError
 from spanledger.processors.pricing.catalogue_file import FORMAT, dump, holds, load
-from spanledger.processors.pricing.overlay import Overlay, read_overlay
+
+if TYPE_CHECKING:
+    from spanledger.processors.pricing.overlay import Overlay
 
 _OVERLAY: Final = "overlay.toml"
 _ID_LENGTH: Final = 16
@@ -23,8 +25,10 @@ SHIPPED: Final = "catalogue.bin"
 SHIPPED_FOR: Final = "catalogue.of"
 
 
-def bundled_overlay() -> Overlay:
+def bundled_overlay() -> "Overlay":
     """Read the overlay of this version. Raises CatalogueError."""
+    from spanledger.processors.pricing.overlay import read_overlay  # only who compiles needs it
+
     return read_overlay(_overlay_text(), _OVERLAY)
 
 

@@ -189,38 +189,32 @@ class Catalogue:
 
 
 def _search_keys(rows: Sequence[PriceRow]) -> dict[str, object]:
-    """Lay out rows for binary search. They are in order of list and day; those of one day lie together."""
+    """Lay out rows for binary search: by list, day, second of the week and size of prompt."""
     lists: dict[tuple[str, str], int] = {}
-    days: dict[tuple[int, date], list[int]] = {}
+    places: list[tuple[int, int, int, int, int]] = []
     for cell, row in enumerate(rows):
         number = lists.setdefault((row.model_key, row.variant), len(lists))
-        days.setdefault((number, row.valid_from), []).append(cell)
-    intervals: list[int] = []
-    windows: list[int] = []
-    prompts: list[int] = []
-    cell_at: list[int] = []
-    for number, day in sorted(days):
-        intervals.append(number * DAYS + (day - FIRST_DAY).days)
-        for second, cells in sorted(_windows(rows, days[number, day]).items()):
-            windows.append((len(intervals) - 1) * WEEK_S + second)
-            for size, cell in sorted((_prompt_from(rows[cell]), cell) for cell in cells):
-                prompts.append((len(windows) - 1) * PROMPTS + size)
-                cell_at.append(cell)
-    arrays = {"intervals": intervals, "windows": windows, "prompts": prompts, "cell_at": cell_at}
-    return {name: np.array(keys, dtype=np.int64) for name, keys in arrays.items()} | {"lists": lists}
+        day = (row.valid_from - FIRST_DAY).days
+        places += [(number, day, second, _prompt_from(row), cell) for second in _begins(row)]
+    number, day, second, size, cell_at = np.array(sorted(places), np.int64).T
+    of_day = number * DAYS + day
+    opens_interval = np.diff(of_day, prepend=-1) != 0
+    of_window = (np.cumsum(opens_interval) - 1) * WEEK_S + second
+    opens_window = np.diff(of_window, prepend=-1) != 0
+    return {
+        "lists": lists,
+        "intervals": of_day[opens_interval],
+        "windows": of_window[opens_window],
+        "prompts": (np.cumsum(opens_window) - 1) * PROMPTS + size,
+        "cell_at": cell_at.copy(),
+    }
 
 
-def _windows(rows: Sequence[PriceRow], cells: Sequence[int]) -> dict[int, list[int]]:
-    """Second of the week → the cells that apply from then on."""
-    found: dict[int, list[int]] = {}
-    for cell in cells:
-        row = rows[cell]
-        if row.second is None and row.weekdays is None:
-            found.setdefault(0, []).append(cell)
-            continue
-        for weekday in row.weekdays if row.weekdays is not None else range(7):
-            found.setdefault(weekday * DAY_S + (row.second or 0), []).append(cell)
-    return found
+def _begins(row: PriceRow) -> Sequence[int]:
+    """The seconds of the week from which on a row applies."""
+    if row.second is None and row.weekdays is None:
+        return (0,)
+    return [weekday * DAY_S + (row.second or 0) for weekday in (range(7) if row.weekdays is None else row.weekdays)]
 
 
 def _prompt_from(row: PriceRow) -> int:

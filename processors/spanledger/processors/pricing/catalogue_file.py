@@ -23,7 +23,8 @@ FORMAT: Final = 1
 MAGIC: Final = b"spanledger catalogue "
 
 _ID_LENGTH: Final = 16
-_DATES: Final = ("valid_from", "valid_to", "checked_on", "verified_until", "known_from")
+_DATES: Final = ("valid_from", "valid_to", "checked_on")
+"""The fields of a condition that are days."""
 
 
 def identified(catalogue: Catalogue) -> Catalogue:
@@ -120,11 +121,18 @@ def _row_to_json(row: PriceRow) -> list[Json]:
 
 
 def _row_from_json(values: list[Json]) -> PriceRow:
-    said = dict(zip(PriceRow._fields, values, strict=True))
-    said |= {name: date.fromisoformat(said[name]) for name in _DATES if said.get(name)}
-    said["weekdays"] = None if said["weekdays"] is None else tuple(said["weekdays"])
-    said["rates"] = tuple(said["rates"])
-    return PriceRow(**said)
+    (
+        model_key, variant, valid_from, weekdays, second, prompt_above, offered, rates,
+        page, checked_on, verified_until, known_from, why,
+    ) = values  # fmt: skip
+    return PriceRow(
+        model_key, variant, date.fromisoformat(valid_from), None if weekdays is None else tuple(weekdays), second,
+        prompt_above, offered, tuple(rates), page, _day(checked_on), _day(verified_until), _day(known_from), why,
+    )  # fmt: skip
+
+
+def _day(said: str | None) -> date | None:
+    return date.fromisoformat(said) if said else None
 
 
 def _names_from_json(names: list[Json]) -> ModelNames:

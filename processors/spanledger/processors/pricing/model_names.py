@@ -6,8 +6,9 @@ wins, as in `genai_prices`. What the literal clauses say is kept in a dictionary
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Final, NamedTuple
 
 from spanledger.processors.pricing.clauses import Clause, Equals, Or, describe
@@ -37,10 +38,13 @@ class ModelNames:
 
     model_keys: Sequence[str]
     clauses: Sequence[Clause]
-    _literals: Mapping[str, int] = field(init=False, repr=False)
-    _patterns: Sequence[tuple[int, Clause]] = field(init=False, repr=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def _tried(self) -> tuple[Mapping[str, int], Sequence[tuple[int, Clause]]]:
+        """What is equal to a name, and what else may match it, with their positions.
+
+        Made for a provider that somebody asks for: there are dozens, and a ledger knows a few.
+        """
         literals: dict[str, int] = {}
         patterns: list[tuple[int, Clause]] = []
         for position, clause in enumerate(self.clauses):
@@ -49,13 +53,13 @@ class ModelNames:
                     literals.setdefault(choice.equals.lower(), position)
                 else:
                     patterns.append((position, choice))
-        object.__setattr__(self, "_literals", literals)
-        object.__setattr__(self, "_patterns", patterns)
+        return literals, patterns
 
     def find(self, name: str) -> Named | None:
         """Find the model that a lower-case name means, or None."""
-        literal = self._literals.get(name)
-        for position, pattern in self._patterns:
+        literals, patterns = self._tried
+        literal = literals.get(name)
+        for position, pattern in patterns:
             if literal is not None and position >= literal:
                 break
             if pattern.is_match(name):

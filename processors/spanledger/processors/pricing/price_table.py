@@ -1,21 +1,27 @@
 """A catalogue's prices as a table, for questions in SQL: dollars as vendors state them, with the days they hold."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
-from decimal import Decimal
-from typing import Any, Final
+from itertools import pairwise
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from spanledger.processors.pricing.catalogue import Catalogue
 from spanledger.processors.pricing.price_rows import FIRST_DAY, PriceRow, days_text
 from spanledger.processors.pricing.units import UNITS, UNPRICED, dollars_per
 from spanledger.processors.pricing.variants import STANDARD
 
+_PICO: Final = pa.decimal128(19, 0)
+_DOLLARS_OF_ONE: Final = pa.decimal128(18, 12)
 _DOLLARS: Final = pa.decimal128(38, 12)
-_EXACT: Final = Decimal(1).scaleb(-_DOLLARS.scale)
+"""What a product of the two is."""
+
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value", date, int)
 
 
 def rate_column(unit: str) -> str:
@@ -61,34 +67,46 @@ def rows(catalogue: Catalogue) -> pa.Table:
         }
         for number, one in enumerate(catalogue.conditions, 1)
     ]
-    prices = pa.table(_prices(catalogue.rows), schema=schema)
+    prices = pa.table(_prices(catalogue), schema=schema)
     return pa.concat_tables([prices, pa.Table.from_pylist(conditions, schema=schema)])
 
 
 def _ends(all_rows: Sequence[PriceRow]) -> list[tuple[date | None, int | None]]:
     """For each row the day and the second on which the next of its kind follows."""
-    days: dict[tuple[str, str], set[date]] = {}
-    seconds: dict[tuple[str, str, date, tuple[int, ...] | None], set[int]] = {}
-    for row in all_rows:
-        days.setdefault((row.model_key, row.variant), set()).add(row.valid_from)
-        if row.second is not None:
-            key = (row.model_key, row.variant, row.valid_from, row.weekdays)
-            seconds.setdefault(key, set()).add(row.second)
-    ends = []
-    for row in all_rows:
-        later = [day for day in days[row.model_key, row.variant] if day > row.valid_from]
-        mine = seconds.get((row.model_key, row.variant, row.valid_from, row.weekdays), set())
-        after = [second for second in mine if row.second is not None and second > row.second]
-        ends.append((min(later, default=None), min(after, default=None)))
-    return ends
+    days = _followers((_list_of(row), row.valid_from) for row in all_rows)
+    seconds = _followers((_day_of(row), row.second) for row in all_rows if row.second is not None)
+    return [
+        (
+            days.get((_list_of(row), row.valid_from)),
+            None if row.second is None else seconds.get((_day_of(row), row.second)),
+        )
+        for row in all_rows
+    ]
 
 
-def _prices(all_rows: Sequence[PriceRow]) -> dict[str, Any]:
+def _list_of(row: PriceRow) -> tuple[str, str]:
+    return row.model_key, row.variant
+
+
+def _day_of(row: PriceRow) -> tuple[str, str, date, tuple[int, ...] | None]:
+    return row.model_key, row.variant, row.valid_from, row.weekdays
+
+
+def _followers(pairs: Iterable[tuple[_Key, _Value]]) -> dict[tuple[_Key, _Value], _Value]:
+    """For each key and value the next greater value of that key; the last ones have none."""
+    values: dict[_Key, set[_Value]] = {}
+    for key, value in pairs:
+        values.setdefault(key, set()).add(value)
+    return {(key, one): later for key, some in values.items() for one, later in pairwise(sorted(some))}
+
+
+def _prices(catalogue: Catalogue) -> dict[str, Any]:
     """The columns of all prices. Thousands of rows one by one would take a quarter of a new ledger's start."""
+    all_rows = catalogue.rows
     models = [row.model_key.partition("/") for row in all_rows]
     ends = _ends(all_rows)
     columns: dict[str, Any] = {
-        "price_id": [row.price_id for row in all_rows],
+        "price_id": catalogue.price_ids[: len(all_rows)],
         "provider": [provider for provider, _, _ in models],
         "model": [model for _, _, model in models],
         "variant": [row.variant for row in all_rows],
@@ -111,7 +129,6 @@ def _prices(all_rows: Sequence[PriceRow]) -> dict[str, Any]:
 
 
 def _dollars(unit: str, rates: npt.NDArray[np.int64]) -> pa.Array:
-    """Rates as vendors state them; there are few distinct ones."""
-    distinct, where = np.unique(rates, return_inverse=True)
-    said = [None if rate == UNPRICED else dollars_per(unit, rate).quantize(_EXACT) for rate in distinct.tolist()]
-    return pa.array(said, _DOLLARS).take(pa.array(where))
+    """Rates as vendors state them: pico-dollars times what one of them is for so many pieces, exactly."""
+    priced = pa.array(rates, mask=rates == UNPRICED).cast(_PICO)
+    return pc.multiply(priced, pa.scalar(dollars_per(unit, 1), _DOLLARS_OF_ONE))
