@@ -12,7 +12,19 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from benchmarks import append_ratio, intake, kills, merge_cost, mix, pricing, readers, replay, small_requests, start
+from benchmarks import (
+    append_ratio,
+    first_bill,
+    intake,
+    kills,
+    merge_cost,
+    mix,
+    pricing,
+    readers,
+    replay,
+    small_requests,
+    start,
+)
 from benchmarks.figure import Figure, Session
 from benchmarks.load import REPOSITORY
 
@@ -24,6 +36,7 @@ MEASUREMENTS: Final[dict[str, Callable[[Session], list[Figure]]]] = {
     "readers": readers.measure,
     "start": start.measure,
     "replay": replay.measure,
+    "first_bill": first_bill.measure,
     "mix": mix.measure,
     "merge": merge_cost.measure,
     "kills": kills.measure,

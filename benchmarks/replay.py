@@ -38,7 +38,7 @@ def measure(session: Session) -> list[Figure]:
         session.say(f"replay: skipped, there is no generator at {GENERATOR}")
         return []
     logs = session.folder / "transcripts"
-    _generate(logs, SIZE_MB / 10 if session.quick else SIZE_MB)
+    generate(logs, SIZE_MB / 10 if session.quick else SIZE_MB)
     theirs, first, again = [], [], []
     for round_ in range(2 if session.quick else ROUNDS):
         data = session.folder / f"replayed-{round_}"
@@ -79,7 +79,8 @@ def _median(rounds: list[Taken]) -> float:
     return statistics.median(one.wall_s for one in rounds)
 
 
-def _generate(folder: Path, size_mb: float) -> None:
+def generate(folder: Path, size_mb: float) -> None:
+    """Make transcripts of so many megabytes."""
     before = sys.argv
     sys.argv = ["generator", str(folder), "--target-mb", str(size_mb), "--messages", "80", "--seed", "7"]
     try:

@@ -96,6 +96,24 @@ def test_links_in_a_circle_end(tmp_path: Path):
     assert "link in a circle" in search.skipped
 
 
+def test_a_link_to_a_folder_above_is_a_circle_however_the_folder_is_named(tmp_path: Path, monkeypatch):
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a.jsonl").write_text('{"type": "user", "sessionId": "s", "parentUuid": null}\n', "utf-8")
+    (tmp_path / "logs" / "loop").symlink_to(".")
+    monkeypatch.chdir(tmp_path)
+    search = Search()
+    assert [str(one.path) for one in given_logs(["logs"], SOURCES, search)] == ["logs/a.jsonl"]
+    assert search.examples == {"link in a circle": "logs/loop"}
+
+
+def test_json_lines_in_a_given_folder_that_nobody_knows_are_named(tmp_path: Path):
+    (tmp_path / "ours.jsonl").write_text('{"hello": "world"}\n', "utf-8")
+    (tmp_path / "notes.txt").write_text("no log", "utf-8")
+    search = Search()
+    assert list(given_logs([str(tmp_path)], SOURCES, search)) == []
+    assert search.examples == {"no known kind of log": str(tmp_path / "ours.jsonl")}
+
+
 def test_what_is_too_deep_too_big_or_too_much_is_counted(tmp_path: Path, monkeypatch):
     made(tmp_path / ".tool", "logs/a.jsonl", "logs/b.jsonl", "/".join(["logs", *"abcdef", "deep.jsonl"]))
     monkeypatch.setattr(walking, "DEPTH_MAX", 4)

@@ -72,7 +72,10 @@ def test_no_question_takes_a_group_that_is_none(ask: Callable[[list[str]], str])
 
 
 def test_active_time_is_partitioned_by_its_groups_and_by_nothing_without_any() -> None:
-    assert 'partition by "group 0", "group 1" order by' in active_time(["user", "model"], by_time=True)
+    assert "partition by grouped order by" in active_time(["user", "model"], by_time=True)
+    assert "hash(user_id, coalesce(response_model, request_model)) as grouped" in active_time(
+        ["user", "model"], by_time=True
+    )
     assert "over (\n             order by" in active_time([], by_time=False)
     assert "/*" not in active_time(["user"], by_time=True)
     with pytest.raises(KeyError):

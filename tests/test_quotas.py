@@ -42,7 +42,7 @@ def test_a_window_that_was_reset_since_is_used_by_nobody_knows_how_much() -> Non
     made = view(sample(0, 90, NOON + HOUR), now=2)
     (row,) = made["rows"]
     assert (row["state"], row["used_percent"], row["projected_percent"], row["left_s"]) == ("reset", None, None, None)
-    assert made["notes"] == ["A window that was reset since it was told of is used by nobody knows how much."]
+    assert made["notes"] == ["How much of a window is used that was reset after it was last told of, nobody knows."]
 
 
 def test_a_window_whose_end_nobody_said_leads_nowhere() -> None:

@@ -10,6 +10,9 @@ import pytest
 
 from spanledger.dashboards.reconcile import Asked, Reconciliation, asked, compute
 from spanledger.dashboards.report import ReportError
+from spanledger.instrumentation.replay.otlp_metrics import metrics_body
+from spanledger.instrumentation.replay.records import Bucket, Usage
+from spanledger.instrumentation.replay.sources.openai_usage import SOURCE as OPENAI_USAGE
 from spanledger.storage.ledger import Ledger
 from spanledger.storage.schema import Ranks
 from tests.ledger_rows import calls
@@ -165,6 +168,22 @@ def test_two_metrics_of_the_same_usage_are_not_added_up(take, made) -> None:
 def test_two_instrumentations_of_one_service_are_not_added_up(take, rows) -> None:
     take(CALL, usage(100, scope="framework"), usage(100, scope="sdk"))
     assert rows() == [("m", "input", 100, 100)]
+
+
+def test_a_vendors_export_is_compared_with_all_calls_of_the_vendor(take, made) -> None:
+    export = metrics_body([(OPENAI_USAGE, Bucket(
+        "k", STARTED_NS, STARTED_NS + 86_400 * 10**9, Usage(input_tokens=250, output_tokens=20), model="m",
+        provider="openai",
+    ))], "a-machine")  # fmt: skip
+    openai = CALL | {"provider": "openai"}
+    take(openai, openai | {"service_name": "another"}, CALL | {"provider": "anthropic", "service_name": "third"})
+    take(export)
+    answer = made(by="service")
+    fields = ("service", "kind", "in_metrics", "in_calls")
+    assert [tuple(group[field] for field in fields) for group in answer["groups"]] == [
+        ("openai-usage", "input", 250, 200), ("openai-usage", "output", 20, 20),
+    ]  # fmt: skip
+    assert (answer["calls"], answer["calls_without_metrics"]) == (3, 1)
 
 
 def test_services_that_send_no_metrics_are_not_compared_but_counted(take, made) -> None:

@@ -240,6 +240,10 @@ def test_the_doctor_says_what_lies_where_and_what_is_off(run: Callable[..., Done
         "Claude Code": (5, 5),
         "Codex": (4, 4),
     }
+    assert {logs["tool"]: logs["folders"] for logs in found["logs"]} == {
+        "Claude Code": [str(home / ".claude" / "projects" / "-home-ada-shop")],
+        "Codex": [str(home / ".codex" / "sessions" / "2026" / "11" / "03")],
+    }
     assert not found["ledger"]["exists"]
     (sentence,) = found["off"]
     assert sentence.startswith(f"Claude Code deletes transcripts in {home / '.claude'} after 30 days when it starts.")
@@ -251,7 +255,7 @@ def test_the_doctor_says_what_lies_where_and_what_is_off(run: Callable[..., Done
     assert after["ledger"]["calls"] == CALLS + 9
     assert not [one for one in after["off"] if "Claude Code" in one]
     shown = run("doctor").out
-    for told in ("Claude Code", "Codex", "Ledger:", "15 calls"):
+    for told in ("Claude Code", "~/.claude/projects", "Codex", "Ledger:", "15 calls"):
         assert told in shown
 
 

@@ -89,3 +89,12 @@ def test_at_last_names_are_shortened() -> None:
 def test_numbers_are_short_where_room_is_scarce_and_whole_in_a_pipe() -> None:
     assert any("1.2M" in line for line in shown(report(ROWS), 80))
     assert any("1,234,567" in line for line in shown(report(ROWS)))
+
+
+@pytest.mark.parametrize(
+    ("provider", "why"),
+    [(None, "the emitter did not say whose model it is"), ("acme", "the provider is not in the price list")],
+)
+def test_a_provider_that_nobody_said_is_not_one_that_the_price_list_lacks(provider: str | None, why: str) -> None:
+    lines = shown(report([CALL | {"price_status": "unknown_provider", "provider": provider}]))
+    assert f"  not priced: {provider or 'unknown provider'}/claude-sonnet-4-5-20250929, 1 call: {why}" in lines

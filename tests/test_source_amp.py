@@ -31,6 +31,10 @@ def test_a_total_alone_is_taken_for_output_and_said_to_be_partial():
     assert (third.usage.output_tokens, third.usage.input_tokens, third.partial) == (345, None, True)
 
 
+def test_whose_models_it_calls_their_names_tell():
+    assert {call.provider for call in calls(read(SOURCE, THREAD))} == {"_OTHER"}
+
+
 def test_a_thread_says_project_repository_branch_and_version():
     session = calls(read(SOURCE, THREAD))[0].session
     assert (session.project, session.repository, session.branch) == ("webshop", "webshop", "main")

@@ -250,3 +250,12 @@ def test_the_figures_of_another_counter_where_it_is_right():
         "cacheReadTokens": found["cache_read_tokens"],
         "cacheCreationTokens": found["cache_write_tokens"],
     } == {name: wanted[name] for name in ("inputTokens", "outputTokens", "cacheReadTokens", "cacheCreationTokens")}
+
+
+def test_an_answer_that_names_no_type_is_one_by_its_usage(tmp_path: Path):
+    path = tmp_path / "chat.jsonl"
+    message = {"id": "msg_1", "model": "claude-opus-4-6", "usage": {"input_tokens": 100, "output_tokens": 25}}
+    told = {"timestamp": "2026-11-03T09:00:00.000Z", "sessionId": "s", "requestId": "req_1"}
+    path.write_text(json.dumps(told | {"message": message}) + "\n" + json.dumps(told | {"message": {}}) + "\n", "utf-8")
+    (call,) = read(SOURCE, path)
+    assert (call.usage.input_tokens, call.usage.output_tokens) == (100, 25)

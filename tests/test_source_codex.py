@@ -1,17 +1,21 @@
 """Codex' rollouts: a call for each record, or for what running totals gain; history that was copied counts once."""
 
 import json
+from contextlib import closing
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 import zstandard
 
+from spanledger.dashboards import views
 from spanledger.instrumentation.replay.records import Call, Prompt, Quota, Record, Usage
 from spanledger.instrumentation.replay.sources.codex import SOURCE
+from spanledger.storage.ledger import Ledger
 from tests.log_fixtures import LOGS, agents, assert_cuts_do_not_matter, calls, copied, prompts, tools
-from tests.replaying import ABSENT, SHARED_LOGS, ledger_of, read, totals
+from tests.replaying import ABSENT, SHARED_LOGS, feed, ledger_of, read, requests, totals
 
 FOLDER = LOGS / "codex" / "sessions" / "2026" / "11" / "03"
 RECORDS, TOTALS, FORK, SPAWNED = sorted(FOLDER.glob("*.jsonl"))
@@ -191,3 +195,32 @@ def test_the_fixtures_of_others(folder: str, expected: dict[str, int]):
     found = totals(record for path in sorted((THEIRS / folder).rglob("*.jsonl")) for record in read(SOURCE, path))
     found["total"] = found["input_tokens"] + found["output_tokens"]
     assert {name: found[name] for name in expected} == expected
+
+
+RECORDED = THEIRS.parents[1] / "agents" / "codex" / "s1-fresh-grpc" / "home" / ".codex" / "sessions"
+PLAN = (
+    b'"primary":{"used_percent":%s,"window_minutes":300,"resets_at":%d},'
+    b'"secondary":{"used_percent":77.0,"window_minutes":10080,"resets_at":%d}'
+)
+"""As rollouts of a plan have the windows; those that were recorded with an API key have nothing there."""
+
+
+@pytest.mark.skipif(not RECORDED.is_dir(), reason=ABSENT)
+def test_the_windows_of_a_recorded_rollout_come_into_the_report(tmp_path: Path):
+    (path,) = RECORDED.rglob("rollout-*.jsonl")
+    assert not [one for one in read(SOURCE, path) if isinstance(one, Quota)]
+    resets = datetime(2026, 11, 22, 8, tzinfo=UTC)
+    parts = path.read_bytes().split(b'"primary":null,"secondary":null')
+    assert len(parts) > 2
+    said = [PLAN % (f"{7 + n}.0".encode(), resets.timestamp(), resets.timestamp() + 86_400) for n in range(len(parts))]
+    rollout = tmp_path / path.name
+    rollout.write_bytes(parts[0] + b"".join(window + part for window, part in zip(said, parts[1:], strict=False)))
+    with closing(Ledger.open(tmp_path / "ledger")) as ledger:
+        feed(ledger, requests([(SOURCE, read(SOURCE, rollout))]))
+        with ledger.reader() as reader:
+            made = views.compute(reader, "quotas", views.asked_of("quotas", now=resets - timedelta(hours=1)))
+    assert [(row["service"], row["window"], row["used_percent"], row["window_s"]) for row in made["rows"]] == [
+        ("codex", "primary", 5.0 + len(parts), 5 * 3600.0),
+        ("codex", "secondary", 77.0, 7 * 86_400.0),
+    ]
+    assert {row["state"] for row in made["rows"]} == {"open"}

@@ -42,7 +42,7 @@ def test_events_are_read_packed_or_not_and_archives_too(database):
 def test_what_was_reset_or_deleted_was_paid():
     (reset,) = calls(read(SOURCE, RESET))
     assert (reset.session.id, reset.model, reset.provider, reset.session.plan) == (
-        "S0", "gpt-5.2", "openai-codex", "chatgpt",
+        "S0", "gpt-5.2", "openai", "chatgpt",
     )  # fmt: skip
     (deleted,) = calls(read(SOURCE, DELETED))
     assert (deleted.session.id, deleted.usage.input_tokens) == ("S2", 7)
@@ -112,7 +112,7 @@ def test_a_database_and_what_it_was_made_from_give_what_is_expected(tmp_path):
 def test_the_model_comes_from_the_last_change():
     case = CASES / "loads_assistant_usage_and_uses_model_change_events"
     (call,) = calls(read(SOURCE, case / "agents" / "main" / "sessions" / "abc.jsonl"))
-    assert (call.session.id, call.model, call.provider) == ("abc", "gpt-5.2", "openai-codex")
+    assert (call.session.id, call.model, call.provider) == ("abc", "gpt-5.2", "openai")
     assert call.started_ns == 1769753935279 * 10**6  # 2026-01-30
     assert (call.usage.input_tokens, call.usage.cache_read_tokens) == (1660 + 108_928, 108_928)
     assert (call.usage.output_tokens, str(call.cost_usd)) == (55, "0.02")

@@ -188,3 +188,67 @@ def test_recorded_databases_hold_every_call_but_those_for_titles(session, tmp_pa
     assert served == sorted(
         (u.input_tokens, u.cache_read_tokens, u.output_tokens, u.reasoning_tokens) for u in (c.usage for c in found)
     )
+
+
+def tokens(input_: int, output: int) -> dict[str, object]:
+    return {"input": input_, "output": output, "reasoning": 0, "cache": {"read": 0, "write": 0}}
+
+
+LONG_MESSAGE = {
+    "id": "msg_long", "sessionID": "ses_old", "role": "assistant", "modelID": "claude-sonnet-4", "cost": 0.6,
+    "providerID": "anthropic", "time": {"created": 1_755_000_000_000, "completed": 1_755_000_060_000},
+    "tokens": tokens(300, 30),
+}  # fmt: skip
+"""As versions of 2025 wrote one that took three calls: the tokens of the last one, the cost of all."""
+STEPS = [
+    {"type": "step-finish", "tokens": tokens(100, 10), "cost": 0.1},
+    {"type": "step-finish", "tokens": tokens(200, 20), "cost": 0.2},
+    {"type": "step-finish", "tokens": tokens(300, 30), "cost": 0.3},
+]
+
+
+def long_message(root, *, files: bool):
+    """The message with its parts, as files or as rows."""
+    if files:
+        message = root / "storage" / "message" / "ses_old" / "msg_long.json"
+        parts = root / "storage" / "part" / "msg_long"
+        parts.mkdir(parents=True)
+        message.write_text(json.dumps(LONG_MESSAGE), "utf-8")
+        for number, step in enumerate(STEPS):
+            (parts / f"prt_{number}.json").write_text(json.dumps(step), "utf-8")
+        (parts / "prt_9.json").write_text('{"type": "text", "text": "CANARY-7f3a"}', "utf-8")
+        return message
+    with closing(sqlite3.connect(root / "opencode.db")) as connection, connection:
+        created = LONG_MESSAGE["time"]["created"]
+        connection.execute(
+            "insert into message values ('msg_long', 'ses_old', ?, ?, ?)", (created, created, json.dumps(LONG_MESSAGE))
+        )
+        for number, step in enumerate(STEPS):
+            connection.execute(
+                "insert into part values (?, 'msg_long', 'ses_old', ?, ?, ?)",
+                (f"prt_z{number}", created + 20_000 * (number + 1), created, json.dumps(step)),
+            )
+    return root / "opencode.db"
+
+
+@pytest.mark.parametrize("files", [True, False], ids=["files", "database"])
+def test_each_step_of_a_message_that_took_several_is_a_call(root, files):
+    found = [call for call in calls(read(SOURCE, long_message(root, files=files))) if "msg_long" in call.key]
+    assert [call.key for call in found] == ["ses_old/msg_long/0", "ses_old/msg_long/1", "ses_old/msg_long"]
+    assert [(call.usage.input_tokens, call.usage.output_tokens) for call in found] == [(100, 10), (200, 20), (300, 30)]
+    assert [str(call.cost_usd) for call in found] == ["0.1", "0.2", "0.3"]
+    assert len({call.request_id for call in found}) == 3
+
+
+def test_the_database_says_when_a_step_ended(root):
+    found = [call for call in calls(read(SOURCE, long_message(root, files=False))) if "msg_long" in call.key]
+    assert [(call.ended_ns - call.started_ns) // 10**9 for call in found] == [20, 20, 20]
+
+
+def test_steps_in_files_and_in_the_database_they_moved_to_count_once(root, tmp_path):
+    rows = ledger_of(
+        tmp_path / "ledger",
+        (SOURCE, long_message(root, files=True)),
+        (SOURCE, long_message(root, files=False)),
+    )
+    assert len([row for row in rows if row["session_id"] == "ses_old" and row["input_tokens"] in (100, 200, 300)]) == 3

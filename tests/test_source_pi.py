@@ -40,7 +40,7 @@ def test_a_model_that_a_message_does_not_name_is_the_one_that_was_chosen():
     third = calls(read(SOURCE, ORIGIN))[2]
     assert (third.model, third.provider, third.session.plan, third.error) == (
         "gpt-5.4",
-        "openai-codex",
+        "openai",
         "chatgpt",
         "error",
     )

@@ -13,6 +13,9 @@ LOGS = Path(__file__).parent / "logs"
 TASKS = "globalStorage/rooveterinaryinc.roo-cline"
 
 PLACES = [
+    ("linux", "claude-cowork", "claude-cowork", ".config/Claude"),
+    ("darwin", "claude-cowork", "claude-cowork", "Library/Application Support/Claude"),
+    ("win32", "claude-cowork", "claude-cowork", "AppData/Roaming/Claude"),
     ("linux", "goose", "goose/sessions.db", ".local/share/goose/sessions/sessions.db"),
     ("darwin", "goose", "goose/sessions.db", "Library/Application Support/Block/goose/sessions/sessions.db"),
     ("linux", "copilot-cli", "copilot-cli/session-state", ".copilot/session-state"),

@@ -1,14 +1,23 @@
 """Runs of tools: each once, with what failed and how long it took."""
 
+from contextlib import closing
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 
 from spanledger.dashboards.documents import View
 from spanledger.dashboards.report import ReportError
 from spanledger.dashboards.views import asked_of, compute
+from spanledger.instrumentation.replay.doors.tokenfold import take_lines
+from spanledger.instrumentation.replay.sources.claude_code import SOURCE
+from spanledger.receiver.contract import Request
+from spanledger.storage.ledger import Ledger
 from tests.ledger_rows import NOON
+from tests.log_fixtures import LOGS
+from tests.replaying import MACHINE, feed, read, requests
 from tests.span_rows import InMemory
 
 
@@ -73,3 +82,21 @@ def test_only_tools_in_the_time_asked_for_count() -> None:
     made = view(run("Bash"), run("x", operation="retrieval"), since="2026-01-16")
     assert (made["rows"], made["total"]) == ([], None)
     assert made["notes"] == ["No runs of tools were told of in this time."]
+
+
+def test_a_run_that_was_posted_and_replayed_is_one(tmp_path: Path) -> None:
+    log = LOGS / "claude-code" / "projects" / "-home-ada-shop" / "5f0c0a52-6a1e-4a7b-9d1e-0c2b7a9d4e11.jsonl"
+    lines = [orjson.loads(line) for line in log.read_bytes().splitlines() if line.endswith(b"}")]
+    body = {"machine": MACHINE, "session_file": log.name, "cursor": {"last_line_num": 0}, "events": lines}
+    posted = [Request(export.body, "", signal=export.signal) for export in take_lines(body).exports]
+    with closing(Ledger.open(tmp_path)) as ledger:
+        feed(ledger, posted, requests([(SOURCE, read(SOURCE, log))]))
+        with ledger.reader() as reader:
+            assert reader.query("select count(*) as rows from spans where tool_name = 'Bash'").to_pylist() == [
+                {"rows": 2}
+            ]
+            made = compute(reader, "tools", asked_of("tools"))
+            active = compute(reader, "active", asked_of("active"))
+    assert [(row["tool"], row["runs"], row["total_s"]) for row in made["rows"]] == [("Bash", 1, 2.5)]
+    assert active["total"] is not None
+    assert active["total"]["tool_s"] == 2.5

@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,10 +20,17 @@ from spanledger.storage.errors import LedgerError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from spanledger.dashboards.tables import Grid
+
 CLEANUP_KEY: Final = "cleanupPeriodDays"
 CLEANUP_DAYS: Final = 30
 """Claude Code deletes older transcripts when it starts, unless its settings say otherwise."""
 LONG_DAYS: Final = 365
+
+COLUMNS: Final = ("tool", "files", "new", "MB", "oldest", "newest", "where")
+NUMBERS: Final = frozenset({1, 2, 3})
+NARROWER: Final = ((range(7), 40), ((0, 1, 2, 3, 6), 56), ((0, 1, 2, 3, 6), 40), ((0, 2, 6), 20))
+"""What of it is shown on a terminal that is too narrow for all: columns, and how long folders are at most."""
 
 ASKED: Final = """
 SELECT count(*) AS calls,
@@ -35,7 +42,7 @@ FROM calls
 
 @dataclass(slots=True)
 class Logs:
-    """The logs of one tool. Times as ISO 8601."""
+    """The logs of one tool. `folders`: those that they lie below. Times as ISO 8601."""
 
     tool: str
     folders: list[str]
@@ -75,19 +82,11 @@ class Examination:
 
     def show(self, console: "Console") -> None:
         """For people."""
-        from rich.table import Table
+        from spanledger.dashboards.tables import show
 
         if self.logs:
-            table = Table(box=None, pad_edge=False)
-            for title in ("tool", "files", "new", "MB", "oldest", "newest", "where"):
-                table.add_column(title, justify="right" if title in ("files", "new", "MB") else "left",
-                                 overflow="fold" if title == "where" else "ellipsis")  # fmt: skip
-            for logs in self.logs:
-                table.add_row(
-                    logs.tool, f"{logs.files:,}", f"{logs.waiting:,}", f"{logs.size / 1e6:,.1f}",
-                    (logs.oldest or "")[:10], (logs.newest or "")[:10], ", ".join(logs.folders),
-                )  # fmt: skip
-            console.print(table)
+            narrower = (_grid(self.logs, columns, cells_max) for columns, cells_max in NARROWER)
+            show(_grid(self.logs, range(len(COLUMNS))), console, *narrower)
         else:
             console.print("No logs of known tools were found on this machine.")
         ledger = self.ledger
@@ -113,6 +112,7 @@ def examined(folder: Path, environment: Mapping[str, str] | None = None) -> Exam
     search, common = Search(), Search()
     by_source: dict[str, Logs] = {}
     times: dict[str, list[int]] = {}
+    lying: dict[str, list[str]] = {}
     positions = _positions(folder)
     try:
         for found in known_logs(SOURCES, search, environment, common=common):
@@ -121,6 +121,7 @@ def examined(folder: Path, environment: Mapping[str, str] | None = None) -> Exam
             logs.size += found.size
             logs.waiting += positions is None or not positions.is_read(found)
             times.setdefault(found.source.name, []).append(found.modified_ns)
+            lying.setdefault(found.source.name, []).append(str(found.path.parent))
     finally:
         if positions is not None:
             positions.close()
@@ -129,7 +130,7 @@ def examined(folder: Path, environment: Mapping[str, str] | None = None) -> Exam
         for source in SOURCES
     }
     for name, logs in by_source.items():
-        logs.folders = looked[name]
+        logs.folders = _above(lying[name], looked[name])
         logs.oldest, logs.newest = _time(min(times[name])), _time(max(times[name]))
     examination = Examination(list(by_source.values()), _ledger(folder), looked=looked)
     examination.off = [*_deletions(by_source, environment), *_left_out(search)]
@@ -139,6 +140,31 @@ def examined(folder: Path, environment: Mapping[str, str] | None = None) -> Exam
             f"{examination.ledger.unpriced:,} calls have no price: `spanledger prices check` says which models."
         )
     return examination
+
+
+def _above(folders: Sequence[str], places: Sequence[str]) -> list[str]:
+    """The folders of logs, those of one place as the one that they all lie below."""
+    by_place: dict[str, list[str]] = {}
+    for folder in folders:
+        inside = [place for place in places if Path(folder).is_relative_to(place)]
+        by_place.setdefault(max(inside, key=len, default=folder), []).append(folder)
+    return [os.path.commonpath(below) for below in by_place.values()]
+
+
+def _grid(logs: Sequence[Logs], columns: Sequence[int], cells_max: int | None = None) -> "Grid":
+    """The table with some of its columns."""
+    from spanledger.dashboards.tables import Grid, shortened
+
+    home = str(Path.home())
+    rows = []
+    for one in logs:
+        where = ", ".join(folder.replace(home, "~", 1) if folder.startswith(home) else folder for folder in one.folders)
+        where = where if cells_max is None else shortened(where, cells_max)
+        cells = (one.tool, f"{one.files:,}", f"{one.waiting:,}", f"{one.size / 1e6:,.1f}", (one.oldest or "")[:10],
+                 (one.newest or "")[:10], where)  # fmt: skip
+        rows.append([cells[at] for at in columns])
+    right = {place for place, at in enumerate(columns) if at in NUMBERS}
+    return Grid([COLUMNS[at] for at in columns], rows, right)
 
 
 def _left_out(search: Search) -> list[str]:

@@ -41,11 +41,7 @@ def compute(reader: Reader, wanted: Asked) -> View:
     if not units:
         stretches = [Stretch("", stretches[0].first, stretches[-1].after)]
     rows = _rows(reader, wanted, others, stretches, by_time=bool(units))
-    total = rows.pop(None) if None in rows else None
-    if rows and total is None:
-        # What ran side by side in two groups is one stretch of time in the total.
-        whole = [Stretch("", stretches[0].first, stretches[-1].after)]
-        (total,) = _rows(reader, wanted, [], whole, by_time=False).values()
+    total = rows.pop(None, None)
     in_order = sorted(
         rows.values(),
         key=lambda row: (str(row[units[0]]) if units else "", -_seconds(row), str([row[name] for name in others])),
@@ -82,7 +78,7 @@ def _clipped(stretches: Sequence[Stretch], wanted: Asked) -> list[Stretch]:
 def _rows(
     reader: Reader, wanted: Asked, others: Sequence[str], stretches: Sequence[Stretch], *, by_time: bool
 ) -> dict[tuple[Json, ...] | None, dict[str, Json]]:
-    """Keys in the order of `wanted.by` → the row; None for the total, where it comes with the rows."""
+    """Keys in the order of `wanted.by` → the row; None for the total, where anything was at work."""
     parameters = _reaching(wanted) | {
         "firsts_us": [_microseconds(stretch.first) for stretch in stretches],
         "afters_us": [_microseconds(stretch.after) for stretch in stretches],
@@ -93,7 +89,7 @@ def _rows(
     columns = [values(column) for column in table.columns[: len(others)]]
     made: dict[tuple[Json, ...] | None, dict[str, Json]] = {}
     for at, row in enumerate(table.select(range(len(others), table.num_columns)).to_pylist()):
-        if by_time and row["place"] is None:
+        if row["is_total"]:
             if row["sessions"]:
                 made[None] = _measures(row)
             continue

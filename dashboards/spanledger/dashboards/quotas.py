@@ -32,7 +32,7 @@ def compute(reader: Reader, wanted: Asked) -> View:
     columns = [Column(name=name, type="VARCHAR") for name in KEYS] + columns_of(_MEASURED)
     notes = [] if rows else ["No tool told of a plan's windows in this time."]
     if any(row["state"] == "reset" for row in rows):
-        notes.append("A window that was reset since it was told of is used by nobody knows how much.")
+        notes.append("How much of a window is used that was reset after it was last told of, nobody knows.")
     return view("quotas", wanted, columns, rows, None, notes)
 
 

@@ -108,6 +108,8 @@ def coverage(report: Report) -> Iterator[str]:
     for one in report["unpriced_models"]:
         name = f"{one['provider'] or 'unknown provider'}/{one['model'] or 'unknown model'}"
         why = _REASONS.get(one["why"] or "", one["why"] or "no reason was stored")
+        if one["why"] == "unknown_provider" and one["provider"] is None:
+            why = "the emitter did not say whose model it is"
         yield f"  not priced: {printable(name)}, {_calls(one['calls'])}: {why}"
     yield "The cost is without these calls. To see all of them: spanledger report --by provider,model,price_status"
 

@@ -56,7 +56,7 @@ _LESS_IMPORTANT: Final = {
     "sessions": ("models", "cache_write_tokens", "cache_read_tokens", "errors", "unpriced", "project", "input_tokens",
                  "output_tokens", "service_name"),
     "blocks": ("tokens_per_minute", "ends_at", "unpriced", "cost_per_hour_usd", "input_tokens", "output_tokens"),
-    "active": ("compute_s", "sessions", "agents_s"),
+    "active": ("compute_s", "sessions", "agents_s", "tool_s"),
     "tools": ("longest_s", "median_s", "errors", "total_s"),
     "quotas": ("sampled_at", "user", "plan", "elapsed_percent", "state", "left_s"),
 }  # fmt: skip

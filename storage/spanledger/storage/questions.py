@@ -48,8 +48,10 @@ RECONCILED: Final = ("day", "service", "session", "model")
 midnight is in the calls of one day and in the metrics of the next."""
 
 _GROUPS_MARKER: Final = "/* groups */"
+_GROUP_MARKER: Final = "/* group */0"
+_NAMED_MARKER: Final = "/* named */"
+_NAMING_MARKER: Final = "/* naming */"
 _PLACE_MARKER: Final = "/* place */"
-_TOTAL_MARKER: Final = "group by all /* total */"
 _PARTITION_MARKER: Final = "/* partition */"
 _DAY_MARKER: Final = "/* day */''"
 
@@ -86,15 +88,18 @@ def tool_runs(groups: Sequence[str]) -> str:
 def active_time(groups: Sequence[str], *, by_time: bool) -> str:
     """The question `active_time`, grouped by names of SPAN_GROUPS, which come first. Raises KeyError for another name.
 
-    If `by_time`, it is grouped by the places in the calendar, too (`place`, which comes next); and if by nothing else,
-    the total comes with it, in a row whose place is NULL.
+    If `by_time`, it is grouped by the places in the calendar, too, in the column `place`. The row of the total says so
+    (`is_total`).
     """
-    text = _grouped("active_time", [SPAN_GROUPS[group] for group in groups])
+    expressions = [SPAN_GROUPS[group] for group in groups]
+    text = _grouped("active_time", expressions)
+    if groups:
+        text = text.replace(_GROUP_MARKER, f"hash({', '.join(expressions)})")
+        text = text.replace(_NAMED_MARKER, "names.* exclude (grouped),")
+        text = text.replace(_NAMING_MARKER, "left join names using (grouped)")
     # Nothing reaches from one place of the calendar into another, so that they need no order of their own.
-    partition = ", ".join(f'"group {number}"' for number in range(len(groups)))
-    text = text.replace(_PARTITION_MARKER, f"partition by {partition}" if partition else "")
-    total = "group by grouping sets ((place), ())" if by_time and not groups else "group by all"
-    return text.replace(_PLACE_MARKER, ", place" if by_time else "").replace(_TOTAL_MARKER, total)
+    text = text.replace(_PARTITION_MARKER, "partition by grouped" if groups else "")
+    return text.replace(_PLACE_MARKER, ", place" if by_time else "")
 
 
 def reconcile(groups: Sequence[str]) -> str:

@@ -17,6 +17,8 @@ FILES_MAX: Final = 200_000
 """Files of one place; more is no folder of logs."""
 FILE_BYTES_MAX: Final = 64 << 30
 """Bigger files are left alone."""
+JSON_LINES: Final = (".jsonl", ".ndjson")
+"""Of the files in a folder, those that somebody may miss when nobody knows them."""
 HEAD_BYTES: Final = 8192
 """How much of a file decides what it is."""
 
@@ -85,6 +87,8 @@ def _in_given(
         found = _looked_at(reader, path, search, seen) if reader else None
         if found:
             yield found
+        elif reader is None and path.endswith(JSON_LINES):
+            search.skip("no known kind of log", path)
 
 
 def folders_of(place: Place, environment: Mapping[str, str], platform: str) -> list[Path]:

@@ -44,7 +44,7 @@ def metrics_body(buckets: Iterable[tuple[Source, Bucket]], machine: str) -> byte
     """An ExportMetricsServiceRequest with all buckets."""
     by_source: dict[str, list[bytes]] = {}
     for source, bucket in buckets:
-        by_source.setdefault(source.name, []).extend(_metrics(bucket))
+        by_source.setdefault(source.sums_of or source.name, []).extend(_metrics(bucket))
     scope = field(1, field(1, SCOPE.encode()))
     return b"".join(
         field(1, field(1, _SERVICE_NAME.label(name) + _HOST_NAME.label(machine)) + field(2, scope + b"".join(metrics)))

@@ -9,6 +9,7 @@ from spanledger.instrumentation.replay.sources.azure_gateway import SOURCE as AZ
 from spanledger.instrumentation.replay.sources.bedrock import SOURCE as BEDROCK
 from spanledger.instrumentation.replay.sources.claude_code import SOURCE as CLAUDE_CODE
 from spanledger.instrumentation.replay.sources.claude_code_statusline import SOURCE as CLAUDE_CODE_STATUSLINE
+from spanledger.instrumentation.replay.sources.claude_cowork import SOURCE as CLAUDE_COWORK
 from spanledger.instrumentation.replay.sources.cline_family import CLINE, KILO_VSCODE, ROO
 from spanledger.instrumentation.replay.sources.codebuff import SOURCE as CODEBUFF
 from spanledger.instrumentation.replay.sources.codex import SOURCE as CODEX
@@ -43,6 +44,7 @@ SOURCES: Final[tuple[Source, ...]] = (
     DROID,
     CLAUDE_CODE,
     CLAUDE_CODE_STATUSLINE,
+    CLAUDE_COWORK,
     KIMI,
     CODEX,
     GOOSE,

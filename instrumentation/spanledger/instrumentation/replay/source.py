@@ -45,7 +45,8 @@ class Source:
     greatest reads it; 1, but for forms that grew out of another tool's (2), and for one that takes what nobody else
     does (0), never by how it lies. `siblings`: files that are read through this one, and make it worth reading again
     when they change. `reasoning_beside`: the tool's telemetry tells of an output what was seen of it, and the reasoning
-    beside; its logs' spans do likewise, or the two would not be known as one call.
+    beside; its logs' spans do likewise, or the two would not be known as one call. `sums_of`: the source whose calls
+    this one's sums are compared with, if not its own.
     """
 
     name: str
@@ -57,3 +58,4 @@ class Source:
     siblings: Callable[[Path], Iterable[Path]] = lambda path: ()
     reasoning_beside: bool = False
     specific: int = 1
+    sums_of: str | None = None

@@ -18,10 +18,23 @@ joined as (
     from observations
     where call_id in (select call_id from calls where revision > 0 and started_at >= $since and started_at < $until)
 ),
+-- A vendor's export adds up all that was used there, whoever told of it.
+exports as (
+    select distinct tenant, service_name as exported, provider
+    from usage_points
+    where scope_name = 'spanledger.replay.export' and session_id is null
+        and ended_at >= $since and ended_at < $until
+),
 services as (
     select calls.*, coalesce(joined.service, calls.service_name, '') as service, calls.started_at as happened_at
     from calls left join joined on joined.call_id = calls.call_id
     where calls.started_at >= $since and calls.started_at < $until
+    union all by name
+    select calls.*, exported as service, calls.started_at as happened_at
+    from calls join exports using (tenant, provider)
+    where calls.started_at >= $since and calls.started_at < $until
+        and calls.service_name is distinct from exported
+        and (calls.call_id, exported) not in (select (call_id, service) from joined)
 ),
 counted as (
     select

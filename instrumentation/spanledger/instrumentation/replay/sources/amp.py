@@ -11,6 +11,7 @@ from typing import Final
 from spanledger.instrumentation.replay.folders import project_name
 from spanledger.instrumentation.replay.json_lines import Object, count, dig, inner, items, text, time_ns
 from spanledger.instrumentation.replay.log import Log
+from spanledger.instrumentation.replay.providers import UNSAID
 from spanledger.instrumentation.replay.records import Call, Prompt, Record, Session, Tool, Usage
 from spanledger.instrumentation.replay.source import AGENT, Place, Source
 from spanledger.instrumentation.replay.usage_sums import has_tokens, whole_prompt
@@ -71,6 +72,7 @@ def _calls(log: Log, thread: Object, session: Session) -> Iterator[Record]:
             ended_ns=at_ns,
             usage=usage,
             model=text(told, "model"),
+            provider=UNSAID,
             finish_reason=text(message, "state.stopReason"),
             partial=partial,
         )
@@ -96,7 +98,7 @@ def _ledger(log: Log, thread: Object, session: Session) -> Iterator[Record]:
             log.skip(NO_TIME)
             continue
         key = f"{session.id}/ledger/{text(event, 'id') or place}"
-        yield Call(key, session, at_ns, at_ns, usage, model=text(event, "model"))
+        yield Call(key, session, at_ns, at_ns, usage, model=text(event, "model"), provider=UNSAID)
 
 
 def _usage(told: Object) -> tuple[Usage, bool]:

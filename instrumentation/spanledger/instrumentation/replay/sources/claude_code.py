@@ -50,7 +50,7 @@ SOURCE: Final = Source(
             defaults={
                 "linux": ("~/.config/Claude",),
                 "darwin": ("~/Library/Application Support/Claude",),
-                "win32": ("$APPDATA/Claude",),
+                "win32": ("$APPDATA/Claude", "$LOCALAPPDATA/Packages/Claude_pzs8sxrjxfjjc/LocalCache/Roaming/Claude"),
             },
         ),
     ),

@@ -107,7 +107,8 @@ class Transcript:
         """The next line of the file."""
         if self.root is None:
             self.root = line.uuid or None
-        kind = line.type or (line.message and line.message.role)
+        message = line.message
+        kind = line.type or (message and (message.role or (message.usage and "assistant")))
         if kind == "assistant":
             self.answer(line)
         elif kind == "user":

@@ -4,15 +4,15 @@ Its ids are its own, although they look like Anthropic's, and a fork copies mess
 its model, its time and its counts, which are the same in every copy.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
 
 from spanledger.instrumentation.replay.folders import project_name
 from spanledger.instrumentation.replay.json_lines import Object, count, inner, items, money, text, time_ns
 from spanledger.instrumentation.replay.records import Call, Record, Session, Tool, Usage
-from spanledger.instrumentation.replay.sources.subscriptions import plan_of
+from spanledger.instrumentation.replay.sources.subscriptions import plan_of, seller_of
 from spanledger.instrumentation.replay.usage_sums import has_tokens, whole_prompt
 
 _MS: Final = 1_000_000
@@ -30,25 +30,54 @@ class Home:
     updated_ns: int | None = None
 
 
-def call_of(message: Object, id_: str, home: Home) -> Call | None:
-    """The call that an assistant's message tells; None where it has no tokens or no time, as while it is written."""
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One call of several that a message stands for, as its part of the type `step-finish` tells it."""
+
+    told: Object
+    at_ns: int | None = None
+
+
+def calls_of(message: Object, id_: str, home: Home, steps: Sequence[Step] = ()) -> list[Call]:
+    """The calls that an assistant's message tells; none where it has no tokens or no time, as while it is written.
+
+    Until autumn 2025 a message went on after its tools had run, and took several calls: it has the tokens of the last
+    one and the cost of all. `steps`: those of such a message, in order. When a step before the last ended only the
+    database knows.
+    """
+    last = _call(message, id_, home)
+    if last is None or len(steps) < 2:
+        return [] if last is None else [last]
+    calls = []
+    began_ns = last.started_ns
+    for place, step in enumerate(steps[:-1]):
+        usage = _usage(inner(step.told, "tokens"))
+        ended_ns = min(max(step.at_ns or began_ns, began_ns), last.ended_ns)
+        if has_tokens(usage):
+            calls.append(replace(
+                last, key=f"{last.key}/{place}", started_ns=began_ns, ended_ns=ended_ns, usage=usage, error=None,
+                request_id=f"{_name(last, usage)}-{place}", finish_reason=text(step.told, "reason"),
+                cost_usd=money(step.told, "cost") or None,
+            ))  # fmt: skip
+        began_ns = ended_ns
+    return [*calls, replace(last, started_ns=began_ns, cost_usd=money(steps[-1].told, "cost") or None)]
+
+
+def _call(message: Object, id_: str, home: Home) -> Call | None:
     usage = _usage(inner(message, "tokens"))
     created_ns = time_ns(message, "time.created")
     if not has_tokens(usage) or created_ns is None:
         return None
     completed_ns = time_ns(message, "time.completed") or created_ns
     provider = text(message, "providerID") or text(message, "model.providerID")
-    model = text(message, "modelID") or text(message, "model.id")
-    counts = (usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens, usage.output_tokens)
-    return Call(
+    call = Call(
         key=f"{home.id}/{text(message, 'id') or id_}",
         session=session_of(home, text(message, "path.cwd"), plan_of(provider)),
         started_ns=created_ns,
         ended_ns=max(created_ns, completed_ns),
         usage=usage,
-        model=model,
-        provider=provider,
-        request_id="-".join(str(part) for part in (created_ns // _MS, provider, model, *counts)),
+        model=text(message, "modelID") or text(message, "model.id"),
+        provider=seller_of(provider),
         vendor_ids=False,
         parent=home.id if home.parent else None,
         agent=agent_of(message) if home.parent else None,
@@ -57,6 +86,13 @@ def call_of(message: Object, id_: str, home: Home) -> Call | None:
         finish_reason=text(message, "finish"),
         error=text(message, "error.name") or text(message, "error.type"),
     )
+    return replace(call, request_id=_name(call, usage))
+
+
+def _name(call: Call, usage: Usage) -> str:
+    """What a call and its copies in forks have in common."""
+    counts = (usage.input_tokens, usage.cache_read_tokens, usage.cache_write_tokens, usage.output_tokens)
+    return "-".join(str(part) for part in (call.started_ns // _MS, call.provider, call.model, *counts))
 
 
 def agent_of(message: Object) -> str:

@@ -5,6 +5,8 @@ The database holds a message as a row of `message` with its parts in `part`, in 
 """
 
 from collections.abc import Iterator
+from contextlib import closing
+from itertools import islice
 from typing import Final
 
 from spanledger.instrumentation.replay.json_lines import Object, text, time_ns
@@ -12,8 +14,9 @@ from spanledger.instrumentation.replay.log import Log
 from spanledger.instrumentation.replay.records import Agent, Prompt, Record
 from spanledger.instrumentation.replay.sources.opencode_messages import (
     Home,
+    Step,
     agent_of,
-    call_of,
+    calls_of,
     is_older,
     session_of,
     tool_of,
@@ -27,6 +30,9 @@ LATE: Final = 60_000
 """How far before the newest row (in its own unit, milliseconds as a rule) rows are read again: two processes may have
 written at the same time."""
 TOOL_PART: Final = '"type":"tool"'
+STEP_PART: Final = "step-finish"
+STEP_FILES_MAX: Final = 10_000
+"""Parts of one message that are looked at."""
 
 
 def read_store(log: Log) -> Iterator[Record]:
@@ -37,9 +43,7 @@ def read_store(log: Log) -> Iterator[Record]:
     message = log.document()
     if isinstance(message, dict) and text(message, "role") == "assistant":
         home = Home(text(message, "sessionID") or log.path.parent.name)
-        call = call_of(message, log.path.stem, home)
-        if call is not None:
-            yield call
+        yield from calls_of(message, log.path.stem, home, _steps_beside(log))
     elif message is not None and not isinstance(message, dict):
         log.skip("not a message")
 
@@ -54,9 +58,12 @@ class _Database:
         updated = log.state.get("updated")
         self.since = updated if isinstance(updated, int) else 0
         self.newest = self.since
+        self.steps: dict[str, list[Step]] = {}
 
     def records(self) -> Iterator[Record]:
-        origins = self.origins() if self.has_forks() else {}
+        has_forks = self.has_forks()
+        self.steps = self.several_steps(0 if has_forks else self.since - LATE)
+        origins = self.origins() if has_forks else {}
         agents: dict[str, str] = {}
         for table, _ in ERAS:
             for row_id, message, home in self.messages(table, self.since - LATE):
@@ -64,12 +71,12 @@ class _Database:
                     yield from _prompt(row_id, message, home)
                     continue
                 yield from tools_of(message, home)
-                call = call_of(message, row_id, home)
-                if call is None or origins.get(call.request_id or "", home.id) != home.id:
-                    continue
-                if home.parent is not None:
-                    agents[home.id] = agent_of(message)
-                yield call
+                for call in calls_of(message, row_id, home, self.steps.get(row_id, ())):
+                    if origins.get(call.request_id or "", home.id) != home.id:
+                        continue
+                    if home.parent is not None:
+                        agents[home.id] = agent_of(message)
+                    yield call
         yield from self.tools()
         for id_, name in agents.items():
             yield from _agent(self.homes[id_], name)
@@ -94,6 +101,23 @@ class _Database:
                 continue
             self.seen(row["time_updated"])
             yield str(row["id"]), found, self.home(str(row["session_id"]))
+
+    def several_steps(self, since: int) -> dict[str, list[Step]]:
+        """The steps of the messages of the first era that changed since."""
+        parts, messages = self.tables.get("part", frozenset()), self.tables.get("message", frozenset())
+        if not {"id", "message_id", "time_created", "data"} <= parts or not {"id", "time_updated"} <= messages:
+            return {}
+        query = (
+            "select message_id, time_created, data from part where instr(data, ?) > 0 "
+            "and message_id in (select id from message where time_updated >= ?) order by id"
+        )
+        found: dict[str, list[Step]] = {}
+        for row in self.log.table(query, STEP_PART, since):
+            part = self.parsed(row["data"])
+            if part is not None and text(part, "type") == STEP_PART:
+                step = Step(part, time_ns({"at": row["time_created"]}, "at"))
+                found.setdefault(str(row["message_id"]), []).append(step)
+        return found
 
     def tools(self) -> Iterator[Record]:
         """The tools of the first era, whose parts are rows of their own."""
@@ -155,10 +179,10 @@ class _Database:
         found: dict[str, tuple[int, str]] = {}
         for table, _ in ERAS:
             for row_id, message, home in self.messages(table, 0):
-                call = call_of(message, row_id, home)
-                if call is not None and call.request_id is not None:
+                for call in calls_of(message, row_id, home, self.steps.get(row_id, ())):
                     place = (home.created_ns or 0, home.id)
-                    found[call.request_id] = min(place, found.get(call.request_id, place))
+                    name = call.request_id or ""
+                    found[name] = min(place, found.get(name, place))
         return {name: session for name, (_, session) in found.items()}
 
     def parsed(self, data: object) -> Object | None:
@@ -169,6 +193,22 @@ class _Database:
     def seen(self, updated: object) -> None:
         if isinstance(updated, int) and updated > self.newest:
             self.newest = updated
+
+
+def _steps_beside(log: Log) -> list[Step]:
+    """The steps of a message in a file, whose parts lie in `storage/part/<id>` beside `storage/message/<session>`."""
+    folder = log.path.parents[2] / "part" / log.path.stem if len(log.path.parents) > 2 else None
+    found = []
+    for path in sorted(islice(folder.glob("*.json"), STEP_FILES_MAX)) if folder is not None else ():
+        with closing(Log(path)) as beside:
+            try:
+                part = beside.document()
+            except OSError as error:
+                log.skip(f"file beside it cannot be read: {error.strerror}")
+                continue
+        if isinstance(part, dict) and text(part, "type") == STEP_PART:
+            found.append(Step(part))
+    return found
 
 
 def _prompt(row_id: str, message: Object, home: Home) -> Iterator[Record]:

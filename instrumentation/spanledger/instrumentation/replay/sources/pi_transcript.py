@@ -23,7 +23,7 @@ from spanledger.instrumentation.replay.json_lines import (
     time_ns,
 )
 from spanledger.instrumentation.replay.records import Call, Prompt, Record, Session, Tool, Usage
-from spanledger.instrumentation.replay.sources.subscriptions import plan_of
+from spanledger.instrumentation.replay.sources.subscriptions import plan_of, seller_of
 from spanledger.instrumentation.replay.usage_sums import has_tokens, whole_prompt
 
 MODEL_SNAPSHOT: Final = "model-snapshot"
@@ -140,7 +140,7 @@ class Transcript:
             usage=usage,
             model=model,
             asked_model=asked,
-            provider=provider,
+            provider=seller_of(provider),
             response_id=response_id,
             request_id=name if response_id is None else None,
             vendor_ids=response_id is not None,
