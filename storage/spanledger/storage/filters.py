@@ -7,8 +7,9 @@ it. With 16 bits a key in one word two in a thousand were false, with 32 in two 
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 import numpy as np
 
@@ -40,6 +41,25 @@ _ONE: Final = np.uint64(1)
 _STIRS: Final = (0xD6E8FEB86659FD93, 0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9)
 
 
+class Marks(NamedTuple):
+    """What a filter keeps of hashes: by what it chooses two words for each, and the bits that it sets in them."""
+
+    first: Hashes
+    first_bits: Hashes
+    second: Hashes
+    second_bits: Hashes
+
+    @classmethod
+    def of(cls, hashes: Hashes) -> "Marks":
+        """All from the same hash, stirred once more for each."""
+        first, second, third = (_stirred(hashes, stir) for stir in _STIRS)
+        return cls(hashes, _bits(first), second, _bits(third))
+
+    def take(self, rows: Rows | slice) -> "Marks":
+        """Those of some of the hashes."""
+        return Marks(*(part[rows] for part in self))
+
+
 class Filter:
     """A set of 64-bit hashes without removal, made for `keys_max` of them."""
 
@@ -48,29 +68,22 @@ class Filter:
         self._words = np.zeros(int(self._size), np.uint64)
         self.keys_max, self.keys = keys_max, 0
 
-    def _places(self, hashes: Hashes) -> tuple[Rows, Hashes, Rows, Hashes]:
-        # Two words and the bits in each, all from the same hash, stirred once more for each.
-        first, second, third = (_stirred(hashes, stir) for stir in _STIRS)
-        return self._word(hashes), _bits(first), self._word(second), _bits(third)
+    def add(self, marks: Marks) -> None:
+        """Add hashes; one may be there already."""
+        _set(self._words, self._word(marks.first), marks.first_bits)
+        _set(self._words, self._word(marks.second), marks.second_bits)
+        self.keys += len(marks.first)
+
+    def may_contain(self, marks: Marks) -> Mask:
+        """Which hashes may be there; a few in a hundred million are not."""
+        first, second = self._words[self._word(marks.first)], self._words[self._word(marks.second)]
+        return np.asarray(
+            (first & marks.first_bits == marks.first_bits) & (second & marks.second_bits == marks.second_bits)
+        )
 
     def _word(self, hashes: Hashes) -> Rows:
         """The upper half of the hash, scaled to the number of words."""
         return (((hashes >> _HALF) * self._size) >> _HALF).view(np.int64)
-
-    def add(self, hashes: Hashes) -> None:
-        """Add hashes; one may be there already."""
-        for start in range(0, len(hashes), PIECE):
-            first, first_bits, second, second_bits = self._places(hashes[start : start + PIECE])
-            _set(self._words, first, first_bits)
-            _set(self._words, second, second_bits)
-        self.keys += len(hashes)
-
-    def may_contain(self, hashes: Hashes) -> Mask:
-        """Which hashes may be there; a few in a hundred million are not."""
-        first, first_bits, second, second_bits = self._places(hashes)
-        return np.asarray(
-            ((self._words[first] & first_bits) == first_bits) & ((self._words[second] & second_bits) == second_bits)
-        )
 
 
 def _stirred(hashes: Hashes, stir: int) -> Hashes:
@@ -111,10 +124,14 @@ class AliasFilters:
     def may_contain(self, hashes: Hashes, days: Times) -> Mask:
         """Which hashes may be in the ledger under their day."""
         hit = np.zeros(len(hashes), bool)
-        for day in np.unique(days):
-            rows = np.flatnonzero(days == day)
-            mine = hashes[rows]
-            for one in self._chain(int(day)):
+        marks: Marks | None = None
+        for day, rows in _by_day(days):
+            chain = self._chain(day)
+            if not chain:
+                continue
+            marks = marks or Marks.of(hashes)
+            mine = marks.take(rows)
+            for one in chain:
                 hit[rows] |= one.may_contain(mine)
         return hit
 
@@ -129,10 +146,12 @@ class AliasFilters:
 
     def add(self, hashes: Hashes, days: Times) -> None:
         """Remember hashes that were committed under their days."""
-        for day in np.unique(days):
+        marks: Marks | None = None
+        for day, rows in _by_day(days):
             # A day that was never asked about is loaded whole when it is.
-            if self._all or int(day) in self._days:
-                _grow(self._chain(int(day)), hashes[days == day])
+            if self._all or day in self._days:
+                marks = marks or Marks.of(hashes)
+                _grow(self._chain(day), marks.take(rows))
 
     def any_on(self, days: Times) -> bool:
         """Whether anything is there under any of these days."""
@@ -150,7 +169,8 @@ class AliasFilters:
             stored = () if self._all else self._load_day(day)
             self._all = self._all or stored is None
             for hashes in stored or ():
-                _grow(chain, hashes)
+                for start in range(0, len(hashes), PIECE):
+                    _grow(chain, Marks.of(hashes[start : start + PIECE]), len(hashes) - start)
             self._days[day] = chain
             if len(self._days) > DAYS_MAX:
                 self._days.popitem(last=False)
@@ -159,11 +179,24 @@ class AliasFilters:
         return chain
 
 
-def _grow(chain: list[Filter], hashes: Hashes) -> None:
-    """Add to the last filter while it has room; the next one is larger, so that a chain stays short."""
-    if not len(hashes):
+def _by_day(days: Times) -> Iterator[tuple[int, Rows | slice]]:
+    """Each day with the places at which it stands."""
+    if len(days) and (days == days[0]).all():
+        yield int(days[0]), slice(None)
         return
-    if not chain or chain[-1].keys + len(hashes) > chain[-1].keys_max:
+    order = np.argsort(days, kind="stable")
+    in_order = days[order]
+    starts = np.flatnonzero(np.diff(in_order, prepend=in_order[:1] - 1))
+    for start, end in pairwise([*starts.tolist(), len(order)]):
+        yield int(in_order[start]), order[start:end]
+
+
+def _grow(chain: list[Filter], marks: Marks, coming: int = 0) -> None:
+    """Add to the last filter while it has room; the next one is larger, so that a chain stays short.
+
+    `coming`: how many will be added in all, if these are the first of them.
+    """
+    if not chain or chain[-1].keys + len(marks.first) > chain[-1].keys_max:
         least = min(GROWTH * chain[-1].keys_max, KEYS_MAX) if chain else KEYS_MIN
-        chain.append(Filter(max(least, len(hashes))))
-    chain[-1].add(hashes)
+        chain.append(Filter(max(least, len(marks.first), min(coming, KEYS_MAX))))
+    chain[-1].add(marks)

@@ -6,7 +6,7 @@ from typing import Final
 import numpy as np
 
 from spanledger.storage.aliases import NONE, Aliases
-from spanledger.storage.filters import AliasFilters, Filter, LoadDay
+from spanledger.storage.filters import AliasFilters, Filter, LoadDay, Marks
 from spanledger.storage.likeness import SLACK_US, Keys, keys_asked, keys_of
 from spanledger.storage.recent import Recent
 from spanledger.storage.schema import Hashes, Mask, Rows, Times
@@ -124,8 +124,9 @@ class Remembered:
         found = self._nameless.may_contain(asked.keys, asked.days)
         remembered_from = self._prints[0][0] if self._prints else np.iinfo(np.int64).max
         unsure = aliases.anonymous & (aliases.started < remembered_from)
+        marks = Marks.of(asked.keys)
         for _, one in self._prints:
-            found |= anonymous & one.may_contain(asked.keys)
+            found |= anonymous & one.may_contain(marks)
         prints[rows[asked.of[found]]] = True
         places, recent = self.recent.alike(asked.keys, anonymous, some.dialects.hashes[asked.of])
         alike[rows[asked.of[places]]] = True
@@ -137,8 +138,9 @@ class Remembered:
         hit = self._nameless.may_contain_near(prints, aliases.started, SLACK_US)
         later = np.flatnonzero((aliases.ended + SLACK_US) // DAY_US != (aliases.started + SLACK_US) // DAY_US)
         hit[later] |= self._nameless.may_contain_near(prints[later], aliases.ended[later], SLACK_US)
+        marks = Marks.of(prints[anonymous])
         for _, one in self._prints:
-            hit[anonymous] |= one.may_contain(prints[anonymous])
+            hit[anonymous] |= one.may_contain(marks)
         return np.asarray((hit | self.recent.has_print(prints, anonymous)) & (prints != NONE))
 
     def _remember_likenesses(self, aliases: Aliases, stood: Keys | None) -> None:
@@ -151,7 +153,7 @@ class Remembered:
         named = stood.keys[~nameless]
         if self._prints[-1][1].keys + len(named) > RECENT_KEYS_MAX:
             self._prints = [self._prints[-1], _generation(aliases)]
-        self._prints[-1][1].add(named)
+        self._prints[-1][1].add(Marks.of(named))
 
 
 def _generation(aliases: Aliases) -> tuple[int, Filter]:
