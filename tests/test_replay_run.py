@@ -4,7 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from spanledger.instrumentation.replay import run as of_run
 from spanledger.instrumentation.replay.discovery import Found, given_logs
 from spanledger.instrumentation.replay.otlp_spans import Export
 from spanledger.instrumentation.replay.positions import Positions, Task
-from spanledger.instrumentation.replay.reading import read_logs
+from spanledger.instrumentation.replay.reading import Batch, read_logs
 from spanledger.instrumentation.replay.registry import SOURCES
 from spanledger.instrumentation.replay.run import (
     Ages,
@@ -51,9 +51,9 @@ def work(logs: Path, positions: Positions, ages: Ages | None = None) -> Work:
 def carried(logs: Path, positions: Positions, shipped: list[Export]) -> Summary:
     """Replay and keep what was shipped."""
 
-    def ship(exports: Sequence[Export]) -> int:
+    def ship(exports: Sequence[Export]) -> Callable[[], int]:
         shipped.extend(exports)
-        return 0
+        return lambda: 0
 
     todo = work(logs, positions)
     return replay(todo, read_logs(todo.tasks, batch_records=3), positions, ship)
@@ -76,7 +76,7 @@ def test_nothing_is_written_down_before_it_is_shipped(logs: Path, positions: Pos
     class NotDelivered(Exception):
         pass
 
-    def ship(exports: Sequence[Export]) -> int:
+    def ship(exports: Sequence[Export]) -> Callable[[], int]:
         raise NotDelivered
 
     todo = work(logs, positions)
@@ -86,9 +86,57 @@ def test_nothing_is_written_down_before_it_is_shipped(logs: Path, positions: Pos
     assert len(work(logs, positions).tasks) == 5
 
 
+class Told:
+    """Ships, and writes down when what happened: `positions` are those that were written down by then."""
+
+    def __init__(self, positions: Positions) -> None:
+        self.positions = positions
+        self.events: list[tuple[str, int, int]] = []
+
+    def ship(self, exports: Sequence[Export]) -> Callable[[], int]:
+        number = sum(what == "shipped" for what, *_ in self.events)
+        self.events.append(("shipped", number, len(self.positions)))
+
+        def durable() -> int:
+            self.events.append(("durable", number, len(self.positions)))
+            return 0
+
+        return durable
+
+
+def test_a_batch_is_shipped_while_the_one_before_is_stored(logs: Path, positions: Positions):
+    told = Told(positions)
+    todo = work(logs, positions)
+    batches = list(read_logs(todo.tasks, batch_records=3))
+    replay(todo, batches, positions, told.ship)
+    order = [(what, number) for what, number, _ in told.events]
+    last = len(batches) - 1
+    assert order == [
+        ("shipped", 0), *(step for at in range(1, last + 1) for step in (("shipped", at), ("durable", at - 1))),
+        ("durable", last),
+    ]  # fmt: skip
+    assert [known for what, _, known in told.events if what == "durable"][:2] == [0, len(batches[0].positions)]
+    assert len(positions) == 5
+
+
+def test_what_was_shipped_before_the_reading_failed_is_written_down(logs: Path, positions: Positions):
+    told = Told(positions)
+    todo = work(logs, positions)
+    batches = list(read_logs(todo.tasks, batch_records=3))
+
+    def failing() -> Iterator[Batch]:
+        yield from batches[:-1]
+        raise ReadingFailed("it ended")
+
+    with pytest.raises(ReadingFailed):
+        replay(todo, failing(), positions, told.ship)
+    assert told.events[-1][:2] == ("durable", len(batches) - 2)
+    assert 0 < len(positions) < 5
+
+
 def test_records_that_are_not_taken_are_counted(logs: Path, positions: Positions):
     todo = work(logs, positions)
-    assert replay(todo, read_logs(todo.tasks), positions, lambda exports: 2).rejected == 2
+    assert replay(todo, read_logs(todo.tasks), positions, lambda exports: lambda: 2).rejected == 2
 
 
 def test_the_oldest_file_comes_first(logs: Path, positions: Positions):
@@ -162,7 +210,7 @@ from contextlib import closing
 from spanledger.instrumentation.replay import worker
 from spanledger.instrumentation.replay.discovery import given_logs
 from spanledger.instrumentation.replay.positions import Task
-from spanledger.instrumentation.replay.reading import read_logs
+from spanledger.instrumentation.replay.reading import Batch, read_logs
 from spanledger.instrumentation.replay.registry import SOURCES
 from spanledger.instrumentation.replay.run import ReadingFailed
 from spanledger.instrumentation.replay.walking import Search

@@ -2,7 +2,8 @@
 
 import ctypes
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -44,25 +45,40 @@ def into_ledger(folder: Path) -> Iterator[Ship]:
     try:
         prepare, store = wire(ledger, LiveBook(ledger).price)
         _give_back()
+        # One batch is stored, by DuckDB mostly, while the next is prepared, by the interpreter.
+        with ThreadPoolExecutor(1) as storing:
 
-        def ship(exports: Sequence[Export]) -> int:
-            try:
-                prepared = prepare([Request(export.body, TENANT, signal=export.signal) for export in exports])
+            def ship(exports: Sequence[Export]) -> Callable[[], int]:
+                requests = [Request(export.body, TENANT, signal=export.signal) for export in exports]
+                with _failing():
+                    prepared = prepare(requests)
                 _give_back()
-                answers = store(prepared)
-            except Unavailable as error:
-                raise Failed(str(error)) from error
-            for answer in answers:
-                if isinstance(answer, Refused):
-                    raise Failed(f"The ledger in {folder} does not take what was read: {answer}.")
-            _give_back()
-            return sum(answer.rejected for answer in answers if isinstance(answer, Stored))
+                under_way = storing.submit(store, prepared)
 
-        yield ship
+                def durable() -> int:
+                    with _failing():
+                        answers = under_way.result()
+                    _give_back()
+                    for answer in answers:
+                        if isinstance(answer, Refused):
+                            raise Failed(f"The ledger in {folder} does not take what was read: {answer}.")
+                    return sum(answer.rejected for answer in answers if isinstance(answer, Stored))
+
+                return durable
+
+            yield ship
     except LedgerError as error:
         raise Failed(sentence(error)) from error
     finally:
         ledger.close()
+
+
+@contextmanager
+def _failing() -> Iterator[None]:
+    try:
+        yield
+    except Unavailable as error:
+        raise Failed(str(error)) from error
 
 
 def _give_back() -> None:

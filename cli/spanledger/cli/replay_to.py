@@ -3,11 +3,11 @@
 import json
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from spanledger.cli.data_folder import CONFIG_FILE, CONFIG_VARIABLE
@@ -15,6 +15,9 @@ from spanledger.cli.data_folder import data_folder as data_folder_said
 from spanledger.cli.failures import Failed, WrongUse
 from spanledger.instrumentation.replay.positions import Positions
 from spanledger.instrumentation.replay.run import Ship
+
+if TYPE_CHECKING:
+    from spanledger.instrumentation.replay.otlp_spans import Export
 
 POSITIONS_FILE: Final = "replay.sqlite"
 LEDGER_FILE: Final = "ledger.duckdb"
@@ -97,8 +100,13 @@ def _over_otlp(url: str) -> Iterator[Ship]:
     key = os.environ.get("SPANLEDGER_API_KEY")
     try:
         endpoint = OtlpEndpoint(url, {"Authorization": f"Bearer {key}"} if key else None)
+
+        def ship(exports: "Sequence[Export]") -> Callable[[], int]:
+            rejected = endpoint(exports)
+            return lambda: rejected
+
         try:
-            yield endpoint
+            yield ship
         finally:
             endpoint.close()
     except ShippingFailed as error:

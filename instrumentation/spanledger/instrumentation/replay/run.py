@@ -1,7 +1,7 @@
 """The replay: what was written since the last time is read, shipped, and only then written down as read."""
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,15 +16,18 @@ if TYPE_CHECKING:
     from spanledger.instrumentation.replay.otlp_spans import Export
     from spanledger.instrumentation.replay.reading import Batch
 
-Ship: TypeAlias = Callable[[Sequence["Export"]], int]
-"""Carries requests to where they are stored; returns how many records were not taken, once the others are durable."""
+Ship: TypeAlias = Callable[[Sequence["Export"]], Callable[[], int]]
+"""Carries requests to where they are stored. What it returns waits until they are durable, and returns how many records
+were not taken; meanwhile the next ones may be carried."""
 
 WORKER_BYTES_MIN: Final = 16 << 20
 """Less is read before another process would be there to read it."""
 READERS_MAX: Final = 2
-"""Processes that read at a time: two read as fast as one stores."""
+"""Processes that read at a time: two read faster than one stores."""
 READER_BYTES: Final = 32 << 20
 """As much again is worth another one."""
+UNDER_WAY_MAX: Final = 1
+"""Batches that are being stored while the next one is prepared."""
 EXAMPLES_MAX: Final = 20
 """Files that are named for each reason why something was skipped."""
 
@@ -146,9 +149,9 @@ def replay(
     """
     summary = work.summary
     of_path = {str(task.found.path): task.found for task in work.tasks}
-    for batch in batches:
-        if batch.exports:
-            summary.rejected += ship(batch.exports)
+
+    def written_down(batch: "Batch", rejected: int) -> None:
+        summary.rejected += rejected
         positions.save(batch.positions)
         for progress in batch.progress:
             summary.sources[progress.source].records.update(progress.records)
@@ -158,6 +161,22 @@ def replay(
             if progress.done:
                 summary.read.append(of_path[progress.path])
         on_progress(summary)
+
+    under_way: deque[tuple[Batch, Callable[[], int]]] = deque()
+
+    def settled(most: int) -> None:
+        while len(under_way) > most:
+            batch, durable = under_way.popleft()
+            written_down(batch, durable())
+
+    try:
+        for batch in batches:
+            under_way.append((batch, ship(batch.exports) if batch.exports else lambda: 0))
+            settled(UNDER_WAY_MAX)
+    except ReadingFailed:
+        settled(0)
+        raise
+    settled(0)
     return summary
 
 
