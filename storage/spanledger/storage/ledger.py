@@ -104,7 +104,7 @@ class Ledger:
     def repeats(self, record_hash: Hashes, started_us: Times, complete: Completeness) -> Mask:
         """Which records are here already, at least as complete: they were sent again. Raises LedgerUnavailable."""
         with self._plans:
-            known = self._remembered.recent.repeats(record_hash, complete)
+            known = self._remembered.recent.in_era(self._plans.era).repeats(record_hash, complete)
             rest = np.flatnonzero(~known)
             if len(rest):
                 self._plans.settled()
@@ -130,9 +130,8 @@ class Ledger:
         """
         with self._plans:
             began = self._plans.era if era is None else era
+            self._remembered.recent.in_era(self._plans.era)
             made = self._plan(arrivals, price, ranks, self._plans.settled)
-            if began != self._plans.era:  # nobody may rest on this plan, which will fail
-                self._remembered.recent.drop()
             self._plans.add()
         return Planned(made, tuple(refusals), arrivals, price, ranks, began)
 
@@ -154,9 +153,7 @@ class Ledger:
                 except RowsRefused:
                     refused = self._write_apart(planned)
         finally:
-            with self._plans:
-                if self._plans.settle(planned.era, sound=sound):
-                    self._remembered.recent.drop()
+            self._plans.settle(planned.era, sound=sound)
         return Merged(planned.plan.calls, planned.plan.joined, planned.plan.repeated, refused)
 
     def _plan(self, arrivals: Arrivals, price: Step, ranks: Ranks, settled: Callable[[], object]) -> Plan:

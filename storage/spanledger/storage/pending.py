@@ -13,7 +13,8 @@ class Pending:
 
     def __init__(self) -> None:
         self._changed = threading.Condition(threading.RLock())
-        self._plans = 0
+        self._counting = threading.Lock()
+        self._waiting = self._plans = 0
         self.era = 0
 
     def __enter__(self) -> None:
@@ -29,16 +30,23 @@ class Pending:
 
     def add(self) -> None:
         """One more was made."""
-        self._plans += 1
+        with self._counting:
+            self._plans += 1
 
     def settled(self) -> None:
-        """Wait until all of them are committed, or have failed."""
+        """Wait until all of them are committed, or have failed. Others may plan meanwhile."""
+        self._waiting += 1
         self._changed.wait_for(lambda: not self._plans)
+        self._waiting -= 1
 
-    def settle(self, era: int, *, sound: bool) -> bool:
-        """One is done with; `sound`: all of it was committed. Returns whether that ends the era of the others."""
-        self._plans -= 1
-        ended = not sound and era == self.era
-        self.era += ended
-        self._changed.notify_all()
-        return ended
+    def settle(self, era: int, *, sound: bool) -> None:
+        """One is done with; unless all of it was committed (`sound`), that ends the era of the others.
+
+        Waits for nobody: who plans just now may take as long again as the commit did.
+        """
+        with self._counting:
+            self._plans -= 1
+            self.era += not sound and era == self.era
+        if self._waiting:
+            with self._changed:
+                self._changed.notify_all()

@@ -8,7 +8,7 @@ committed. Nothing is kept until the first time that it would have helped, and n
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 import pyarrow as pa
@@ -107,7 +107,15 @@ class Recent:
 
     def __init__(self, let_go: Callable[[Aliases, Keys], None]) -> None:
         self._let_go = let_go
+        self._era = 0
         self.clear()
+
+    def in_era(self, era: int) -> Self:
+        """Itself, without what was planned in an earlier era (see `pending`): nobody may rest on that any more."""
+        if era != self._era:
+            self._era = era
+            self.drop()
+        return self
 
     def clear(self) -> None:
         """Forget everything without a word, and keep nothing until it is wanted again."""
