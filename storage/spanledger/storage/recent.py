@@ -8,7 +8,7 @@ committed. Nothing is kept until the first time that it would have helped, and n
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -34,11 +34,19 @@ _NO_ROWS: Final = np.zeros(0, np.int64)
 _HIGHEST: Final = np.uint64(2**64 - 1)
 
 
+class _Part(NamedTuple):
+    """Keys in order, the row of each, and the greatest of these."""
+
+    keys: Hashes
+    rows: Rows
+    last: int
+
+
 class _Index:
     """Which rows stand under a key, by their numbers: sorted parts, the later ones smaller."""
 
     def __init__(self) -> None:
-        self._parts: list[tuple[Hashes, Rows]] = []
+        self._parts: list[_Part] = []
 
     def __bool__(self) -> bool:
         return bool(self._parts)
@@ -47,14 +55,14 @@ class _Index:
         """Put rows under keys; a row may stand under several, and under a key several rows."""
         if not len(keys):
             return
-        while self._parts:
-            above, held = self._parts[-1]
-            if len(above) > 2 * len(keys) or len(above) + len(keys) > MERGED_KEYS_MAX:
-                break
-            self._parts.pop()
-            keys, rows = np.concatenate([above, keys]), np.concatenate([held, rows])
         order = np.argsort(keys)
-        self._parts.append((keys[order], rows[order]))
+        part = _Part(keys[order], rows[order], int(rows.max()))
+        while self._parts:
+            above = self._parts[-1]
+            if len(above.keys) > 2 * len(part.keys) or len(above.keys) + len(part.keys) > MERGED_KEYS_MAX:
+                break
+            part = _merged(self._parts.pop(), part)
+        self._parts.append(part)
 
     def find(self, asked: Hashes) -> tuple[Rows, Rows]:
         """The rows that stand under any of the keys, none twice under one: the places of the keys, and the rows.
@@ -63,7 +71,7 @@ class _Index:
         """
         in_order, order = np.unique(asked, return_index=True)
         places, found = [_NO_ROWS], [_NO_ROWS]
-        for keys, rows in self._parts:
+        for keys, rows, _ in self._parts:
             first = np.searchsorted(keys, in_order)
             some = np.flatnonzero(keys[np.minimum(first, len(keys) - 1)] == in_order)
             first = first[some]
@@ -78,13 +86,20 @@ class _Index:
         """Under which keys anything stands."""
         in_order, of = np.unique(asked, return_inverse=True)  # what is in order is searched for several times as fast
         has = np.zeros(len(in_order), bool)
-        for keys, _ in self._parts:
+        for keys, *_ in self._parts:
             has |= keys[np.minimum(np.searchsorted(keys, in_order), len(keys) - 1)] == in_order
         return np.asarray(has[of])
 
     def drop_before(self, row: int) -> None:
         """Let go of parts that hold only rows before this one."""
-        self._parts = [part for part in self._parts if part[1].max() >= row]
+        self._parts = [part for part in self._parts if part.last >= row]
+
+
+def _merged(one: _Part, other: _Part) -> _Part:
+    """Two sorted parts as one: a sort that makes use of what is in order takes a third of the time."""
+    keys = np.concatenate([one.keys, other.keys])
+    order = np.argsort(keys, kind="stable")
+    return _Part(keys[order], np.concatenate([one.rows, other.rows])[order], max(one.last, other.last))
 
 
 @dataclass(frozen=True)
