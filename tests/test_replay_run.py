@@ -220,8 +220,8 @@ tasks = [Task(found, 0, {}) for found in given_logs([folder], SOURCES, Search())
 (here,) = read_logs(tasks)
 if how == "failing":
     worker.read_logs = lambda tasks, batch_records: 1 / 0
-    tell = worker.traceback.print_exc
-    worker.traceback.print_exc = lambda: (time.sleep(0.2), tell())  # who reads the pipe could have ended it by then
+    tell = sys.excepthook
+    sys.excepthook = lambda *error: (time.sleep(0.2), tell(*error))  # who reads the pipe could have ended it by then
 with closing(worker.Reader(tasks, 2)) as reader:
     assert all(isinstance(one, worker._Forked) for one in reader._processes), reader._processes
     if how == "leaving":

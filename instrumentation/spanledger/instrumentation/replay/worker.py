@@ -6,10 +6,8 @@ and shares what is imported. Elsewhere it is started as a module, gets its tasks
 
 import os
 import pickle
-import subprocess
 import sys
 import threading
-import traceback
 from collections.abc import Iterator, Sequence
 from queue import Queue
 from typing import IO, Any, Final, Protocol
@@ -158,6 +156,8 @@ class _Spawned:
     """A new interpreter that runs this module."""
 
     def __init__(self, tasks: Sequence[Task], _before: Sequence[_Process]) -> None:
+        import subprocess
+
         self._tasks = [(found.source.name, tuple(found)[1:], offset, state) for found, offset, state in tasks]
         self._process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", __name__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, **_APART
@@ -205,7 +205,7 @@ def _code_of(tasks: Sequence[Task], batches: IO[bytes]) -> int:
     except BrokenPipeError:
         raise
     except Exception:  # noqa: BLE001 - the process ends with it
-        traceback.print_exc()
+        sys.excepthook(*sys.exc_info())
         return 1
     return 0
 
