@@ -107,6 +107,14 @@ def test_a_replay_reads_each_file_once(run: Callable[..., Done], tmp_path: Path)
     assert counted(data) == CALLS + 9
 
 
+def test_sums_are_shown_where_there_are_any(run: Callable[..., Done], home: Path, tmp_path: Path):
+    assert "sums" not in run("replay", "--data", tmp_path / "data").out.splitlines()[0]
+    shutil.copytree(LOGS / "claude-cowork", home / "cowork")
+    done = run("replay", home / "cowork", "--data", tmp_path / "data")
+    assert done.out.splitlines()[0].split() == ["tool", "files", "new", "calls", "tools", "prompts", "sums"]
+    assert done.out.splitlines()[1].split() == ["Claude", "Cowork", "1", "1", "0", "0", "0", "4"]
+
+
 def test_what_is_written_later_is_read_from_where_it_was_left(run: Callable[..., Done], home: Path, tmp_path: Path):
     data = tmp_path / "data"
     replayed(run, "--data", data)

@@ -51,8 +51,9 @@ def replay(
 ) -> None:
     """Replay logs that are on disk: calls, tools and prompts become spans, each once, however often this is run.
 
-    They go into the ledger, or to the server that holds it. What was written is read, no content: names, numbers and
-    times. A server that wants a key gets that of SPANLEDGER_API_KEY.
+    They go into the ledger, or to the server that holds it. No content is read: only names, numbers and times.
+
+    A server that wants a key gets that of SPANLEDGER_API_KEY.
     """
     from spanledger.cli import replay_run
     from spanledger.cli.replay_text import described, show

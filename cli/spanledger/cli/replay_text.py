@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 KINDS: Final = (("Call", "calls"), ("Tool", "tools"), ("Agent", "agents"), ("Prompt", "prompts"),
-                ("Quota", "quotas"), ("Bucket", "buckets"))  # fmt: skip
+                ("Quota", "quotas"), ("Bucket", "sums"))  # fmt: skip
+
+SHOWN: Final = frozenset({"Call", "Tool", "Prompt"})
+SHOWN_IF_ANY: Final = frozenset({"Quota", "Bucket"})
+"""What few tools tell of."""
 
 
 @contextmanager
@@ -92,11 +96,12 @@ def table(summary: Summary, console: "Console") -> None:
 
     shown = Table(box=None, pad_edge=False)
     shown.add_column("tool")
-    for title in ("files", "new", "calls", "tools", "prompts"):
+    kinds = [(kind, said) for kind, said in KINDS if kind in SHOWN or (summary.count(kind) and kind in SHOWN_IF_ANY)]
+    for title in ("files", "new", *(said for _, said in kinds)):
         shown.add_column(title, justify="right")
     for name, of in summary.sources.items():
         title = NAMED[name].title if name in NAMED else name
-        counts = (of.files, of.new, of.records["Call"], of.records["Tool"], of.records["Prompt"])
+        counts = (of.files, of.new, *(of.records[kind] for kind, _ in kinds))
         shown.add_row(title, *(f"{number:,}" for number in counts))
     console.print(shown)
 
