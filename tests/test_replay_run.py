@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from spanledger.instrumentation.replay import run as of_run
+from spanledger.instrumentation.replay import readers
 from spanledger.instrumentation.replay.discovery import Found, given_logs
 from spanledger.instrumentation.replay.otlp_spans import Export
 from spanledger.instrumentation.replay.positions import Positions, Task
+from spanledger.instrumentation.replay.readers import batches_of
 from spanledger.instrumentation.replay.reading import Batch, read_logs
 from spanledger.instrumentation.replay.registry import SOURCES
 from spanledger.instrumentation.replay.run import (
@@ -21,7 +22,6 @@ from spanledger.instrumentation.replay.run import (
     ReadingFailed,
     Summary,
     Work,
-    batches_of,
     delete_shipped,
     replay,
     work_of,
@@ -180,8 +180,8 @@ def tasks(logs: Path, positions: Positions) -> list[Task]:
 def test_another_process_reads_the_same(logs: Path, positions: Positions, monkeypatch: pytest.MonkeyPatch):
     todo = tasks(logs, positions)
     here = list(read_logs(todo))
-    monkeypatch.setattr(of_run, "WORKER_BYTES_MIN", 0)
-    monkeypatch.setattr(of_run.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(readers, "WORKER_BYTES_MIN", 0)
+    monkeypatch.setattr(readers.os, "cpu_count", lambda: 2)
     with batches_of(todo, 1) as batches:
         assert isinstance(batches, Reader)
         there = list(batches)
@@ -192,9 +192,9 @@ def test_another_process_reads_the_same(logs: Path, positions: Positions, monkey
 def test_several_processes_read_the_same_records(logs: Path, positions: Positions, monkeypatch: pytest.MonkeyPatch):
     todo = tasks(logs, positions)
     (here,) = read_logs(todo)
-    monkeypatch.setattr(of_run, "WORKER_BYTES_MIN", 0)
-    monkeypatch.setattr(of_run, "READER_BYTES", 1)
-    monkeypatch.setattr(of_run.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(readers, "WORKER_BYTES_MIN", 0)
+    monkeypatch.setattr(readers, "READER_BYTES", 1)
+    monkeypatch.setattr(readers.os, "cpu_count", lambda: 2)
     with batches_of(todo, 1000) as batches:
         (there,) = batches
     assert sum(export.records for export in there.exports) == sum(export.records for export in here.exports)
@@ -210,6 +210,7 @@ from contextlib import closing
 from spanledger.instrumentation.replay import worker
 from spanledger.instrumentation.replay.discovery import given_logs
 from spanledger.instrumentation.replay.positions import Task
+from spanledger.instrumentation.replay.readers import batches_of
 from spanledger.instrumentation.replay.reading import Batch, read_logs
 from spanledger.instrumentation.replay.registry import SOURCES
 from spanledger.instrumentation.replay.run import ReadingFailed

@@ -15,8 +15,9 @@ from spanledger.cli.replay_text import progress_bar
 from spanledger.cli.replay_to import Destination, opened, positions_of
 from spanledger.cli.say import complain
 from spanledger.instrumentation.replay.discovery import Found
+from spanledger.instrumentation.replay.readers import batches_of
 from spanledger.instrumentation.replay.registry import NAMED, SOURCES
-from spanledger.instrumentation.replay.run import Ages, ReadingFailed, Summary, batches_of, delete_shipped, work_of
+from spanledger.instrumentation.replay.run import Ages, ReadingFailed, Summary, delete_shipped, work_of
 from spanledger.instrumentation.replay.run import replay as carry
 from spanledger.instrumentation.replay.source import Source
 

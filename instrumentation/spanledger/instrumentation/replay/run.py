@@ -1,16 +1,13 @@
 """The replay: what was written since the last time is read, shipped, and only then written down as read."""
 
-import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from spanledger.instrumentation.replay.discovery import Found
 from spanledger.instrumentation.replay.positions import Positions, Task
-from spanledger.instrumentation.replay.registry import NAMED
 
 if TYPE_CHECKING:
     from spanledger.instrumentation.replay.otlp_spans import Export
@@ -20,12 +17,6 @@ Ship: TypeAlias = Callable[[Sequence["Export"]], Callable[[], int]]
 """Carries requests to where they are stored. What it returns waits until they are durable, and returns how many records
 were not taken; meanwhile the next ones may be carried."""
 
-WORKER_BYTES_MIN: Final = 16 << 20
-"""Less is read before another process would be there to read it."""
-READERS_MAX: Final = 2
-"""Processes that read at a time: two read faster than one stores."""
-READER_BYTES: Final = 32 << 20
-"""As much again is worth another one."""
 UNDER_WAY_MAX: Final = 1
 """Batches that are being stored while the next one is prepared."""
 EXAMPLES_MAX: Final = 20
@@ -115,25 +106,6 @@ def work_of(logs: Iterable[Found], positions: Positions, ages: Ages, now_s: floa
         tasks.append(task)
         summary.total_size += max(0, found.size - task.offset)
     return Work(tasks, summary)
-
-
-@contextmanager
-def batches_of(tasks: Sequence[Task], size: int) -> Iterator[Iterable["Batch"]]:
-    """The batches of the tasks: read by other processes where there is much, and a processor for it."""
-    ours = all(NAMED.get(task.found.source.name) is task.found.source for task in tasks)
-    if size < WORKER_BYTES_MIN or not ours or (os.cpu_count() or 1) < 2:
-        # Imported when there is something to read: with nothing new, importing takes longer than looking.
-        from spanledger.instrumentation.replay.reading import read_logs
-
-        yield read_logs(tasks)
-        return
-    from spanledger.instrumentation.replay.worker import Reader
-
-    reader = Reader(tasks, min(READERS_MAX, 1 + size // READER_BYTES))
-    try:
-        yield reader
-    finally:
-        reader.close()
 
 
 def replay(
