@@ -210,8 +210,7 @@ from contextlib import closing
 from spanledger.instrumentation.replay import worker
 from spanledger.instrumentation.replay.discovery import given_logs
 from spanledger.instrumentation.replay.positions import Task
-from spanledger.instrumentation.replay.readers import batches_of
-from spanledger.instrumentation.replay.reading import Batch, read_logs
+from spanledger.instrumentation.replay.reading import read_logs
 from spanledger.instrumentation.replay.registry import SOURCES
 from spanledger.instrumentation.replay.run import ReadingFailed
 from spanledger.instrumentation.replay.walking import Search
