@@ -1,9 +1,11 @@
 """The ledger as its users see it: merges, readers, removal, counts, and what survives what."""
 
+import shutil
 import threading
 import time
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import numpy as np
@@ -68,6 +70,24 @@ def test_a_row_the_ledger_cannot_hold_spoils_no_other_part_of_its_batch(ledger):
     ]
     assert ask(ledger, "select reason from rejections") == [{"reason": "odd"}]
     assert ledger.merge(batch([record(3)]), price=free, ranks=Ranks({})).calls == 1
+
+
+def test_a_commit_that_would_make_the_log_too_large_goes_into_the_file_at_once(tmp_path):
+    sizes = []
+    for name in ("log", "file"):
+        ledger = Ledger.open(tmp_path / name)
+        if name == "file":
+            ledger.fold_log_beyond(1000)
+        ledger.merge(many(500), price=free, ranks=Ranks({}))
+        log = tmp_path / name / "ledger.duckdb.wal"
+        sizes.append(log.stat().st_size if log.exists() else 0)
+        crashed = Path(shutil.copytree(tmp_path / name, tmp_path / f"{name} crashed"))
+        ledger.close()
+        again = Ledger.open(crashed)
+        assert ask(again, "select count(*) as calls from calls") == [{"calls": 500}]
+        again.close()
+    first, second = sizes
+    assert first > 20_000 > 1000 > second
 
 
 def test_a_batch_is_planned_while_the_one_before_is_committed(ledger):

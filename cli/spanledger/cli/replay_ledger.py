@@ -29,6 +29,9 @@ gc.enable()
 
 _LIBC: Final = ctypes.CDLL(None)
 
+LOG_BYTES_MAX: Final = 1 << 20
+"""A batch goes into the ledger's file at once: what is in the log at the end, which comes soon, is written twice."""
+
 TENANT: Final = Identity().tenant
 """Whose calls they are on a machine of one's own, as when a server without keys receives them."""
 
@@ -43,6 +46,7 @@ def into_ledger(folder: Path) -> Iterator[Ship]:
     except LedgerError as error:
         raise Failed(sentence(error)) from error
     try:
+        ledger.fold_log_beyond(LOG_BYTES_MAX)
         prepare, store = wire(ledger, LiveBook(ledger).price)
         _give_back()
         # One batch is stored, by DuckDB mostly, while the next is prepared, by the interpreter.

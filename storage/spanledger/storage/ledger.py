@@ -287,6 +287,11 @@ class Ledger:
             raise self._reopening()
         return self._connection
 
+    def fold_log_beyond(self, size: int) -> None:
+        """Fold the write-ahead log with each commit that would make it larger, in bytes. Raises LedgerUnavailable."""
+        with self._writing:
+            self._writable().execute(f"set global checkpoint_threshold = '{size}B'")
+
     def checkpoint(self) -> None:
         """Fold the write-ahead log into the file. Raises LedgerUnavailable; then the file is opened afresh.
 
