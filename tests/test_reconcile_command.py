@@ -1,11 +1,10 @@
 """`spanledger reconcile` and GET /api/v1/reconcile, on what the SDK's own exporters sent to a real server."""
 
 import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.request import urlopen
 
 import pytest
@@ -20,37 +19,14 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
 from benchmarks.server import Server
-from spanledger.cli.main import main
 from spanledger.storage.ledger import Ledger
+from tests.running import Done
 
 DELTA, CUMULATIVE = AggregationTemporality.DELTA, AggregationTemporality.CUMULATIVE
 NEVER_MS = 3_600_000
 CALLS = [(100, 10), (250, 25), (7, 3)]
 """Input and output tokens of the calls that are made."""
 TOTALS = {"input": 357, "output": 38}
-
-
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Run `spanledger` with these arguments, in this process."""
-    monkeypatch.delenv("SPANLEDGER_API_KEY", raising=False)
-
-    def command(*arguments: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["spanledger", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as left:
-            code = int(left.code or 0)
-        return Done(code, *capsys.readouterr())
-
-    return command
 
 
 @dataclass(frozen=True)

@@ -8,24 +8,18 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from benchmarks.server import Server
-from spanledger.cli.main import main
 from spanledger.storage.ledger import Ledger
 from tests.log_fixtures import LOGS
+from tests.running import Done
 
 CALLS = 6
 """Of Claude Code's fixture; Codex' has 9."""
 SPANLEDGER = [sys.executable, "-m", "spanledger.cli.main"]
-
-
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
 
 
 @pytest.fixture
@@ -45,19 +39,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def run(home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Run `spanledger` with these arguments, in this process."""
-
-    def command(*arguments: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["spanledger", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as left:
-            code = int(left.code or 0)
-        return Done(code, *capsys.readouterr())
-
-    return command
+def run(home: Path, run: Callable[..., Done]) -> Callable[..., Done]:
+    """Run `spanledger` with these arguments, in this process and that home."""
+    return run
 
 
 def counted(data: Path, table: str = "calls") -> int:

@@ -2,21 +2,19 @@
 
 import io
 import json
-import sys
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 from rich.console import Console
 
 from benchmarks.server import Server
-from spanledger.cli.main import main
 from spanledger.cli.report import WATCH_S, show_again_and_again
 from spanledger.dashboards.report_names import NAMES, VIEWS
 from tests.ledger_rows import NOON, fill
+from tests.running import Done
 
 ROWS: list[dict[str, object]] = [
     {"service_name": "claude-code", "session_id": "s", "project": "web", "provider": "anthropic", "machine": "laptop",
@@ -27,27 +25,10 @@ ROWS: list[dict[str, object]] = [
 ]  # fmt: skip
 
 
-class Done(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
 @pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
+def run(run: Callable[..., Done]) -> Callable[..., Done]:
     """Run `spanledger report` with these arguments, in this process."""
-    monkeypatch.delenv("SPANLEDGER_API_KEY", raising=False)
-
-    def command(*arguments: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["spanledger", "report", *map(str, arguments)])
-        try:
-            main()
-            code = 0
-        except SystemExit as left:
-            code = int(left.code or 0)
-        return Done(code, *capsys.readouterr())
-
-    return command
+    return lambda *arguments: run("report", *arguments)
 
 
 @pytest.fixture(scope="module")

@@ -3,56 +3,25 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from io import StringIO
 from pathlib import Path
 from threading import Thread
-from typing import Any
 
 import pytest
 
 from benchmarks.server import Server
-from spanledger.cli.main import main
 from spanledger.receiver import keys as api_keys
 from spanledger.storage.gate import TABLES
 from spanledger.storage.ledger import Ledger
 from tests.ledger_rows import fill
+from tests.running import Done
 
 ROWS: list[dict[str, object]] = [
     {"provider": "openai", "cost_usd": Decimal("0.000000000001"), "price_status": "priced", "input_tokens": 3},
     {"provider": "=acme()", "price_status": "unknown_model", "record_hash": 2**64 - 1},
 ]
-
-
-@dataclass(frozen=True)
-class Done:
-    """What a command left behind."""
-
-    exit_code: int
-    out: str
-    err: str
-
-    @property
-    def rows(self) -> Any:
-        """What was printed, as JSON."""
-        return json.loads(self.out)
-
-
-@pytest.fixture
-def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Done]:
-    """Run `spanledger` with these arguments, in this process."""
-    monkeypatch.delenv("SPANLEDGER_API_KEY", raising=False)
-
-    def command(*arguments: str | Path) -> Done:
-        monkeypatch.setattr(sys, "argv", ["spanledger", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        printed = capsys.readouterr()
-        return Done(int(left.value.code or 0), printed.out, printed.err)
-
-    return command
 
 
 @pytest.fixture(scope="module")
@@ -68,8 +37,8 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def test_json_is_one_array_in_which_nothing_is_rounded(run: Callable[..., Done], folder: Path) -> None:
     done = run("sql", "--data", folder, "--json", "SELECT provider, cost_usd, record_hash FROM calls ORDER BY call_id")
-    assert (done.exit_code, done.err) == (0, "")
-    assert done.rows == [
+    assert (done.code, done.err) == (0, "")
+    assert done.json == [
         {"provider": "openai", "cost_usd": "0.000000000001", "record_hash": 1},
         {"provider": "=acme()", "cost_usd": None, "record_hash": "18446744073709551615"},
     ]
@@ -91,19 +60,19 @@ def test_without_a_terminal_the_table_is_plain(run: Callable[..., Done], folder:
 
 def test_what_is_in_it_can_be_asked(run: Callable[..., Done], folder: Path) -> None:
     done = run("sql", "--data", folder, "--json", "DESCRIBE calls")
-    assert [row["column_name"] for row in done.rows[:3]] == ["call_id", "tenant", "trace_id"]
+    assert [row["column_name"] for row in done.json[:3]] == ["call_id", "tenant", "trace_id"]
 
 
 def test_the_statement_may_come_from_stdin(
     run: Callable[..., Done], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "stdin", StringIO("SELECT count(*) AS n\nFROM calls;\n"))
-    assert run("sql", "--data", folder, "--json", "-").rows == [{"n": 2}]
+    assert run("sql", "--data", folder, "--json", "-").json == [{"n": 2}]
 
 
 def test_a_limit_cuts_and_says_so(run: Callable[..., Done], folder: Path) -> None:
     done = run("sql", "--data", folder, "--json", "--limit", "2", "FROM range(3)")
-    assert done.rows == [{"range": 0}, {"range": 1}]
+    assert done.json == [{"range": 0}, {"range": 1}]
     assert done.err == "Only the first 2 rows are shown: raise --limit, or count them first.\n"
 
 
@@ -130,8 +99,8 @@ def test_a_mistake_is_one_sentence(
 
 
 def test_wrong_use_is_exit_2(run: Callable[..., Done]) -> None:
-    assert run("sql").exit_code == 2
-    assert run("sql", "--limit", "0", "SELECT 1").exit_code == 2
+    assert run("sql").code == 2
+    assert run("sql", "--limit", "0", "SELECT 1").code == 2
     done = run("sql", "--url", "file:///etc/passwd", "SELECT 1")
     assert done == Done(2, "", "'file:///etc/passwd' is no address of a server: write it as http://127.0.0.1:4318.\n")
 
@@ -139,25 +108,25 @@ def test_wrong_use_is_exit_2(run: Callable[..., Done]) -> None:
 def test_no_ledger_yet_says_what_to_do(run: Callable[..., Done], tmp_path: Path) -> None:
     for command in (["sql", "SELECT 1"], ["report"]):
         done = run(*command, "--data", tmp_path)
-        assert (done.exit_code, done.out) == (1, "")
+        assert (done.code, done.out) == (1, "")
         assert done.err.startswith(f"There is no ledger in {tmp_path} yet; start one with `spanledger up`")
     assert list(tmp_path.iterdir()) == [], "asking makes nothing"
 
 
 def test_a_running_server_is_asked_instead(server: Server, run: Callable[..., Done]) -> None:
     asked = run("sql", "--data", server.data, "--json", "SELECT provider, cost_usd, record_hash FROM calls ORDER BY 1")
-    assert asked.rows == [
+    assert asked.json == [
         {"provider": "=acme()", "cost_usd": None, "record_hash": "18446744073709551615"},
         {"provider": "openai", "cost_usd": "0.000000000001", "record_hash": 1},
     ]
     url = json.loads((server.data / "server.json").read_text())["http"]
-    assert run("sql", "--url", url, "--json", "SELECT count(*) AS n FROM calls").rows == [{"n": 2}]
+    assert run("sql", "--url", url, "--json", "SELECT count(*) AS n FROM calls").json == [{"n": 2}]
     report = run("report", "--data", server.data, "--by", "provider", "--since", "2026-01", "--json")
-    assert [group["provider"] for group in report.rows["groups"]] == ["openai", "=acme()"]
-    assert report.rows["total"]["calls"] == 2
+    assert [group["provider"] for group in report.json["groups"]] == ["openai", "=acme()"]
+    assert report.json["total"]["calls"] == 2
     for refused, code in ((["sql", "DROP VIEW calls"], 1), (["report", "--by", "nope"], 2)):
         done = run(*refused, "--data", server.data)
-        assert (done.exit_code, done.out, done.err.count("\n")) == (code, "", 1)
+        assert (done.code, done.out, done.err.count("\n")) == (code, "", 1)
 
 
 def test_a_server_that_wants_a_key_gets_the_one_in_the_environment(
@@ -167,10 +136,10 @@ def test_a_server_that_wants_a_key_gets_the_one_in_the_environment(
     key = api_keys.create(data / "keys.toml", scopes=["read"])
     with Server(data) as server:
         done = run("sql", "--data", server.data, "SELECT 1")
-        assert (done.exit_code, done.out) == (1, "")
+        assert (done.code, done.out) == (1, "")
         assert done.err.endswith("Set SPANLEDGER_API_KEY to it.\n")
         monkeypatch.setenv("SPANLEDGER_API_KEY", key)
-        assert run("sql", "--data", server.data, "--json", "SELECT 1 AS a").rows == [{"a": 1}]
+        assert run("sql", "--data", server.data, "--json", "SELECT 1 AS a").json == [{"a": 1}]
 
 
 def test_a_ledger_held_by_something_else_than_a_server_says_who_holds_it(
@@ -181,13 +150,13 @@ def test_a_ledger_held_by_something_else_than_a_server_says_who_holds_it(
         (server.data / "server.json").rename(tmp_path / "away")
         done = run("sql", "--data", server.data, "SELECT 1")
         (tmp_path / "away").rename(server.data / "server.json")
-    assert done.exit_code == 1
+    assert done.code == 1
     assert done.err.startswith(f"The ledger in {server.data} is in use by another process")
 
 
 def test_a_server_that_is_not_there_is_said(run: Callable[..., Done]) -> None:
     done = run("sql", "--url", "http://127.0.0.1:1", "SELECT 1")
-    assert done.exit_code == 1
+    assert done.code == 1
     assert done.err.startswith("The server at http://127.0.0.1:1 does not answer (")
     assert done.err.endswith("): start it, or name another with --url.\n")
 
@@ -230,7 +199,7 @@ def test_a_stranger_is_told_from_a_server_and_not_followed(
 
 
 def test_reading_leaves_the_ledger_as_it_was(run: Callable[..., Done], folder: Path) -> None:
-    assert run("sql", "--data", folder, "--json", "SELECT count(*) AS n FROM calls").rows == [{"n": 2}]
+    assert run("sql", "--data", folder, "--json", "SELECT count(*) AS n FROM calls").json == [{"n": 2}]
     ledger = Ledger.open(folder)
     with ledger.reader() as reader:
         assert reader.query("select count(*) from calls").to_pylist() == [{"count_star()": 2}]
