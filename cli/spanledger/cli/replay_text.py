@@ -96,7 +96,8 @@ def table(summary: Summary, console: "Console") -> None:
 
     shown = Table(box=None, pad_edge=False)
     shown.add_column("tool")
-    kinds = [(kind, said) for kind, said in KINDS if kind in SHOWN or (summary.count(kind) and kind in SHOWN_IF_ANY)]
+    shown_kinds = SHOWN | {kind for kind in SHOWN_IF_ANY if summary.count(kind)}
+    kinds = [(kind, said) for kind, said in KINDS if kind in shown_kinds]
     for title in ("files", "new", *(said for _, said in kinds)):
         shown.add_column(title, justify="right")
     for name, of in summary.sources.items():

@@ -14,7 +14,6 @@ import numpy.typing as npt
 
 from spanledger.storage import nameless
 from spanledger.storage.aliases import ALIAS_COLUMNS, NONE, Aliases
-from spanledger.storage.nameless import with_nameless
 from spanledger.storage.schema import Batch, Hashes, Mask, Rows
 
 READ: Final = tuple(dict.fromkeys((*ALIAS_COLUMNS, *nameless.READ)))
@@ -49,7 +48,7 @@ def grouped(records: Batch, aliases: Aliases, constant: Hashes) -> Groups:
     links.append(np.concatenate(named))
     labels = connected(len(aliases), links)
     if aliases.anonymous.any():
-        labels = with_nameless(records, aliases, labels)
+        labels = nameless.with_nameless(records, aliases, labels)
     return Groups(labels, constant)
 
 
